@@ -1,0 +1,79 @@
+extension ByteBuffer {
+    /// Appends `bytes` as a JSON string with its quotes (RFC 8259 §7): whatever the bytes are, what comes out is one
+    /// string of valid UTF-8 without control characters. Invalid UTF-8 becomes U+FFFD, one for each bad byte;
+    /// DEL and the line separators U+2028 and U+2029 are escaped, so that a log line stays one line for every reader.
+    public mutating func appendJSONString(_ bytes: Span<UInt8>) {
+        append(UInt8(ascii: "\""))
+        var index = 0
+        var plainStart = 0
+        while index < bytes.count {
+            let byte = bytes[index]
+            if byte >= 0x20, byte < 0x7F, byte != 0x22, byte != 0x5C {
+                index += 1
+                continue
+            }
+            let sequence = byte < 0x80 ? 0 : bytes.utf8SequenceLength(at: index)
+            let isLineSeparator =
+                sequence == 3 && byte == 0xE2 && bytes[index + 1] == 0x80 && bytes[index + 2] & 0xFE == 0xA8
+            if sequence > 0, !isLineSeparator {
+                index += sequence
+                continue
+            }
+            append(bytes.extracting(plainStart..<index))
+            if isLineSeparator {
+                append(bytes[index + 2] == 0xA8 ? "\\u2028" : "\\u2029")
+                index += 3
+            } else {
+                appendJSONEscape(byte)
+                index += 1
+            }
+            plainStart = index
+        }
+        append(bytes.extracting(plainStart..<index))
+        append(UInt8(ascii: "\""))
+    }
+
+    /// Appends `text` as a JSON string with its quotes: for the control plane.
+    public mutating func appendJSONString(_ text: String) {
+        appendJSONString(Array(text.utf8).span)
+    }
+
+    private mutating func appendJSONEscape(_ byte: UInt8) {
+        switch byte {
+        case 0x22: append("\\\"")
+        case 0x5C: append("\\\\")
+        case 0x08: append("\\b")
+        case 0x09: append("\\t")
+        case 0x0A: append("\\n")
+        case 0x0C: append("\\f")
+        case 0x0D: append("\\r")
+        case 0x80...0xFF: append("\\ufffd")
+        default:
+            append("\\u00")
+            appendHex(UInt64(byte), digits: 2)
+        }
+    }
+}
+
+extension Span where Element == UInt8 {
+    /// The length of the well-formed UTF-8 sequence that begins at `index` (RFC 3629 §4), or 0 where there is none:
+    /// overlong forms, surrogates, values above U+10FFFF and cut sequences are not well-formed.
+    public func utf8SequenceLength(at index: Int) -> Int {
+        let first = self[index]
+        let left = count - index
+        func continues(_ offset: Int, _ range: ClosedRange<UInt8> = 0x80...0xBF) -> Bool {
+            offset < left && range.contains(self[index + offset])
+        }
+        switch first {
+        case 0x00...0x7F: return 1
+        case 0xC2...0xDF: return continues(1) ? 2 : 0
+        case 0xE0: return continues(1, 0xA0...0xBF) && continues(2) ? 3 : 0
+        case 0xED: return continues(1, 0x80...0x9F) && continues(2) ? 3 : 0
+        case 0xE1...0xEF: return continues(1) && continues(2) ? 3 : 0
+        case 0xF0: return continues(1, 0x90...0xBF) && continues(2) && continues(3) ? 4 : 0
+        case 0xF1...0xF3: return continues(1) && continues(2) && continues(3) ? 4 : 0
+        case 0xF4: return continues(1, 0x80...0x8F) && continues(2) && continues(3) ? 4 : 0
+        default: return 0
+        }
+    }
+}
