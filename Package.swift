@@ -5,7 +5,10 @@ let package = Package(
     name: "banyan",
     platforms: [.macOS(.v15)],
     targets: [
-        .target(name: "ByteBuffers")
+        .systemLibrary(name: "CLibuv", pkgConfig: "libuv", providers: [.apt(["libuv1-dev"]), .brew(["libuv"])]),
+        .target(name: "ByteBuffers"),
+        .target(name: "EventLoops", dependencies: ["ByteBuffers", "CLibuv"]),
+        .testTarget(name: "EventLoopsTests", dependencies: ["EventLoops"]),
     ],
     swiftLanguageModes: [.v6]
 )

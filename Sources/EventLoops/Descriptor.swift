@@ -1,0 +1,98 @@
+import Glibc
+
+/// What came of reading from or writing to a descriptor that never blocks.
+package enum TransferResult: Equatable, Sendable {
+    /// So many bytes were moved; more than none.
+    case bytes(Int)
+    /// Nothing can be moved at the moment.
+    case wouldBlock
+    /// The peer has ended its side (reading only).
+    case ended
+    /// The descriptor is of no more use; the errno tells why.
+    case failed(CInt)
+}
+
+/// A system descriptor with one owner: it is closed when its owner lets go.
+package struct Descriptor: ~Copyable {
+    /// The number that the system knows it by.
+    package let number: CInt
+
+    /// Takes over `number`.
+    package init(owning number: CInt) { self.number = number }
+
+    deinit { if number >= 0 { _ = Glibc.close(number) } }
+
+    /// Gives up the ownership and returns the number.
+    package consuming func take() -> CInt {
+        let number = number
+        discard self
+        return number
+    }
+
+    /// Reads what is there into `buffer`.
+    package borrowing func receive(into buffer: UnsafeMutableRawBufferPointer) -> TransferResult {
+        Self.receive(number, into: buffer)
+    }
+
+    /// Writes as much of `bytes` as the system takes. A peer that is gone is an error, never a signal.
+    package borrowing func send(_ bytes: UnsafeRawBufferPointer, more: Bool = false) -> TransferResult {
+        Self.send(number, bytes, more: more)
+    }
+
+    /// Reads from a socket that somebody else owns.
+    package static func receive(_ socket: CInt, into buffer: UnsafeMutableRawBufferPointer) -> TransferResult {
+        while true {
+            let count = recv(socket, buffer.baseAddress, buffer.count, 0)
+            if count > 0 { return .bytes(count) }
+            if count == 0 { return buffer.isEmpty ? .wouldBlock : .ended }
+            switch errno {
+            case EINTR: continue
+            case EAGAIN: return .wouldBlock
+            default: return .failed(errno)
+            }
+        }
+    }
+
+    /// Writes to a socket that somebody else owns.
+    package static func send(_ socket: CInt, _ bytes: UnsafeRawBufferPointer, more: Bool = false) -> TransferResult {
+        let flags = CInt(MSG_NOSIGNAL) | (more ? CInt(MSG_MORE) : 0)
+        while true {
+            let count = Glibc.send(socket, bytes.baseAddress, bytes.count, flags)
+            if count >= 0 { return count == 0 ? .wouldBlock : .bytes(count) }
+            switch errno {
+            case EINTR: continue
+            case EAGAIN: return .wouldBlock
+            default: return .failed(errno)
+            }
+        }
+    }
+
+    /// Writes two pieces with one system call: what was gathered, and a larger piece that need not be copied.
+    package static func send(
+        _ socket: CInt, _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer
+    ) -> TransferResult {
+        if first.isEmpty { return send(socket, second) }
+        if second.isEmpty { return send(socket, first) }
+        var pieces = (
+            iovec(iov_base: UnsafeMutableRawPointer(mutating: first.baseAddress), iov_len: first.count),
+            iovec(iov_base: UnsafeMutableRawPointer(mutating: second.baseAddress), iov_len: second.count)
+        )
+        while true {
+            // SAFETY: the tuple of two iovecs is laid out as an array of two; sendmsg only reads what they point to.
+            let count = withUnsafeMutablePointer(to: &pieces) { pointer in
+                pointer.withMemoryRebound(to: iovec.self, capacity: 2) { vectors in
+                    var message = msghdr()
+                    message.msg_iov = vectors
+                    message.msg_iovlen = 2
+                    return sendmsg(socket, &message, CInt(MSG_NOSIGNAL))
+                }
+            }
+            if count >= 0 { return count == 0 ? .wouldBlock : .bytes(count) }
+            switch errno {
+            case EINTR: continue
+            case EAGAIN: return .wouldBlock
+            default: return .failed(errno)
+            }
+        }
+    }
+}
