@@ -63,10 +63,17 @@ package final class EventLoop {
     }
 
     /// Runs until ``stop()`` is called, or until nothing is left to wait for.
-    package func run() { uv_run(raw, UV_RUN_DEFAULT) }
+    package func run() {
+        uv_run(raw, UV_RUN_DEFAULT)
+        runDeferred()
+    }
 
     /// Runs one turn: waits for at least one event, or, when `waiting` is false, only takes what is there.
-    package func runOnce(waiting: Bool = true) { uv_run(raw, waiting ? UV_RUN_ONCE : UV_RUN_NOWAIT) }
+    package func runOnce(waiting: Bool = true) {
+        uv_run(raw, waiting ? UV_RUN_ONCE : UV_RUN_NOWAIT)
+        // libuv skips its prepare and check phases when nothing is left to wait for.
+        runDeferred()
+    }
 
     /// Ends ``run()`` after the present turn.
     package func stop() { uv_stop(raw) }
