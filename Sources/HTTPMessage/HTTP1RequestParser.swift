@@ -1,0 +1,160 @@
+import ByteBuffers
+
+/// Reads request heads of HTTP/1.1 and 1.0 (RFC 9112 §2–§6, §9), strictly and incrementally.
+///
+/// Each byte is copied and looked at once, each line is read once when it is complete, so that the cost is linear however
+/// the input is split; and the result does not depend on how it is split. After a complete head the parser is ready for
+/// the next one; after a failure it is not, and the connection must be closed.
+package struct HTTP1RequestParser: Sendable {
+    private let limits: HeadLimits
+    private var scanner = HeadScanner()
+    private var phase = Phase.start
+
+    private enum Phase {
+        /// Before the request line; nothing but an empty line may have come.
+        case start
+        /// One empty line has come before the request line (RFC 9112 §2.2); a second one is refused.
+        case afterEmptyLine
+        case fields
+        case failed
+    }
+
+    package init(limits: HeadLimits) {
+        self.limits = limits
+        begun = false
+    }
+
+    /// Whether a byte of the request line has come: the time limit for a head runs from then on. An empty line before it
+    /// does not count.
+    package var hasBegun: Bool { begun }
+    private var begun: Bool
+
+    /// Forgets the head under way.
+    package mutating func reset() {
+        scanner = HeadScanner()
+        phase = .start
+        begun = false
+    }
+
+    /// Takes bytes of `input` up to the end of the head and copies them into `head`, which is emptied at the first call
+    /// for a head.
+    package mutating func consume(_ input: Span<UInt8>, into head: inout RequestHead) -> HeadProgress<RequestError> {
+        if case .failed = phase { return .failed(.badRequest("an earlier request on the connection was refused")) }
+        if case .start = phase, scanner.lineStart == 0, !begun { head.reset() }
+        var position = 0
+        while true {
+            let step = scanner.nextLine(input, position: &position, into: &head.bytes, limit: limit)
+            switch step {
+            case .line(let line):
+                if line.isEmpty, case .fields = phase {
+                    if let error = finish(&head) { return fail(error) }
+                    reset()
+                    return .complete(consumed: position)
+                }
+                if let error = take(line, into: &head) { return fail(error) }
+            case .incomplete:
+                if !begun { begun = hasBegunLine(head.bytes) }
+                return .incomplete
+            case .limitReached:
+                return fail(limitError(head.bytes))
+            case .fault(let detail):
+                return fail(.badRequest(detail))
+            }
+        }
+    }
+
+    private mutating func fail(_ error: RequestError) -> HeadProgress<RequestError> {
+        phase = .failed
+        return .failed(error)
+    }
+
+    /// How many bytes the head may have in this phase. The request line has a bound of its own, so that a target that is
+    /// too long is told from a head that is too large while it still arrives.
+    private var limit: Int {
+        guard case .fields = phase else {
+            let line = Method.longest + 1 + limits.target + " HTTP/1.1\r\n".utf8.count
+            return Swift.min(limits.head, scanner.lineStart + line)
+        }
+        return limits.head
+    }
+
+    private func limitError(_ bytes: borrowing ByteBuffer) -> RequestError {
+        if case .fields = phase { return HTTP1RequestParser.headTooLarge }
+        let line = bytes.span.extracting(Swift.min(scanner.lineStart, bytes.count)..<bytes.count)
+        var length = 0
+        while length <= Method.longest, length < line.count, ByteClass.isToken(line[length]) { length += 1 }
+        guard length <= Method.longest, length < line.count, line[length] == UInt8(ascii: " ") else {
+            return HTTP1RequestParser.badMethod
+        }
+        return HTTP1RequestParser.targetTooLong
+    }
+
+    /// Whether the line under way holds more than the beginning of an empty line.
+    private func hasBegunLine(_ bytes: borrowing ByteBuffer) -> Bool {
+        if case .fields = phase { return true }
+        return bytes.count > scanner.lineStart && bytes[scanner.lineStart] != UInt8(ascii: "\r")
+    }
+
+    private mutating func take(_ line: ByteRange, into head: inout RequestHead) -> RequestError? {
+        switch phase {
+        case .start where line.isEmpty:
+            phase = .afterEmptyLine
+            return nil
+        case .start, .afterEmptyLine:
+            begun = true
+            phase = .fields
+            return readRequestLine(line, into: &head)
+        case .fields, .failed:
+            if head.fields.count >= limits.fields { return HTTP1RequestParser.tooManyFields }
+            return head.fields.appendLine(line, of: head.bytes).map { .badRequest($0) }
+        }
+    }
+
+    private func readRequestLine(_ range: ByteRange, into head: inout RequestHead) -> RequestError? {
+        var line = RequestLine()
+        if let error = line.read(range, in: head.bytes, limits: limits) { return error }
+        var target = RequestTarget()
+        if let error = target.read(line.target, in: &head.bytes, method: line.method) { return error }
+        head.take(line, target)
+        return nil
+    }
+
+    /// What only the whole head can tell: framing, host, connection, expectation.
+    private func finish(_ head: inout RequestHead) -> RequestError? {
+        if head.fields.contains(.framingLookalike) {
+            return .badRequest("a framing field is spelt with an underscore")
+        }
+        switch MessageFraming(of: head.fields, in: head.bytes, version: head.version) {
+        case .none: head.framing = .none
+        case .length(let length): head.framing = .length(length)
+        case .chunked: head.framing = .chunked
+        case .fault(let detail): return .badRequest(detail)
+        }
+        if let error = HostField.read(&head) { return error }
+        guard let options = ConnectionOptions(of: head.fields, in: head.bytes) else {
+            return .badRequest("Connection has too many options")
+        }
+        head.connection = options
+        head.keepsAlive = options.keepsAlive(head.version)
+        return readExpectation(&head)
+    }
+
+    /// `Expect` has one member that is known, `100-continue` (RFC 9110 §10.1.1). It is void without a body to wait for
+    /// and in HTTP/1.0.
+    private func readExpectation(_ head: inout RequestHead) -> RequestError? {
+        guard let index = head.fields.first(.expect) else { return nil }
+        guard head.fields.firstIndex(of: .expect, after: index) == nil,
+            head.value(index).equalsIgnoringCase("100-continue")
+        else { return RequestError(.unsupportedExpectation, "the one expectation that can be met is 100-continue") }
+        head.expectsContinue = head.version == .http11 && head.framing.hasBody
+        return nil
+    }
+
+    static var badMethod: RequestError { .badRequest("the method is not a token of at most 32 bytes") }
+    static var targetTooLong: RequestError { RequestError(.uriTooLong, "the request target is too long") }
+    static var unsupportedVersion: RequestError {
+        RequestError(.unsupportedVersion, "HTTP/1.1 and HTTP/1.0 are spoken here")
+    }
+    private static var headTooLarge: RequestError { RequestError(.headersTooLarge, "the head is too large") }
+    private static var tooManyFields: RequestError { RequestError(.headersTooLarge, "the head has too many fields") }
+}

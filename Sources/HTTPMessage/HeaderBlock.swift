@@ -1,0 +1,116 @@
+package import ByteBuffers
+
+/// One field: where its name and value stand in the bytes of its message.
+package struct HeaderField: Equatable, Sendable {
+    /// The name as received.
+    package var name: ByteRange
+    /// The value without the white space around it (RFC 9112 §5.1).
+    package var value: ByteRange
+    /// The name, if the gateway knows it.
+    package var id: HeaderName
+
+    package init(name: ByteRange, value: ByteRange, id: HeaderName) {
+        self.name = name
+        self.value = value
+        self.id = id
+    }
+}
+
+/// The fields of a message in the order of their arrival, duplicates included.
+///
+/// Its memory is kept when it empties, so that a block in use allocates only while it still grows.
+package struct HeaderBlock: ~Copyable {
+    private var storage: [HeaderField] = []
+    private var present: UInt64 = 0
+
+    package init() {}
+
+    /// The number of fields.
+    package var count: Int { storage.count }
+
+    /// The field at `index`, counted from 0.
+    package subscript(index: Int) -> HeaderField { storage[index] }
+
+    /// Adds a field behind the others.
+    package mutating func append(_ field: HeaderField) {
+        storage.append(field)
+        present |= field.id.bit
+    }
+
+    /// Takes all fields away; the memory stays.
+    package mutating func removeAll() {
+        storage.removeAll(keepingCapacity: true)
+        present = 0
+    }
+
+    /// Takes all fields away and gives the memory back: for a connection that falls idle.
+    package mutating func releaseMemory() {
+        storage = []
+        present = 0
+    }
+
+    /// Whether a field with this name is there. For every name, ``HeaderName/other`` included, one bit is looked at.
+    package func contains(_ id: HeaderName) -> Bool { present & id.bit != 0 }
+
+    /// The index of the first field with this name, or nil.
+    package func first(_ id: HeaderName) -> Int? {
+        contains(id) ? firstIndex(of: id, after: -1) : nil
+    }
+
+    /// The index of the first field with this name behind `index`, or nil.
+    package func firstIndex(of id: HeaderName, after index: Int) -> Int? {
+        var next = Swift.max(index, -1) + 1
+        while next < storage.count {
+            if storage[next].id == id { return next }
+            next += 1
+        }
+        return nil
+    }
+
+    /// The index of the one field with this name, or nil if there is none or more than one.
+    package func only(_ id: HeaderName) -> Int? {
+        guard let index = first(id), firstIndex(of: id, after: index) == nil else { return nil }
+        return index
+    }
+}
+
+extension HeaderBlock {
+    /// Reads one field line without its line end and adds the field. The line holds no control byte but HTAB.
+    ///
+    /// - Parameters:
+    ///   - range: Where the line stands (RFC 9112 §5: `field-name ":" OWS field-value OWS`).
+    ///   - bytes: The bytes of the message.
+    /// - Returns: What is wrong with the line, or nil when the field was added.
+    mutating func appendLine(_ range: ByteRange, of bytes: borrowing ByteBuffer) -> StaticString? {
+        let line = bytes.span(range)
+        let offset = Int(range.start)
+        var colon = 0
+        while colon < line.count, ByteClass.isToken(line[unchecked: colon]) { colon += 1 }
+        guard colon > 0, colon < line.count, line[colon] == UInt8(ascii: ":") else {
+            return HeaderBlock.nameFault(line, at: colon)
+        }
+        var start = colon + 1
+        while start < line.count, line[unchecked: start].isBlank { start += 1 }
+        var end = line.count
+        while end > start, line[unchecked: end - 1].isBlank { end -= 1 }
+        append(
+            HeaderField(
+                name: ByteRange(start: offset, count: colon),
+                value: ByteRange(start: offset + start, count: end - start),
+                id: HeaderName.named(line.extracting(0..<colon))))
+        return nil
+    }
+
+    private static func nameFault(_ line: Span<UInt8>, at index: Int) -> StaticString {
+        guard index < line.count else { return "a field line has no colon" }
+        if line[index].isBlank {
+            return index == 0 ? "a field line is folded" : "white space stands in a field name or before its colon"
+        }
+        return index == 0 && line[0] == UInt8(ascii: ":") ? "a field name is empty" : "a field name is not a token"
+    }
+}
+
+extension UInt8 {
+    /// Whether it is a space or a tab: the optional white space of RFC 9110 §5.6.3.
+    @inline(__always) var isBlank: Bool { self == 0x20 || self == 0x09 }
+}
