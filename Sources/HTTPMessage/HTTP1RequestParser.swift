@@ -106,7 +106,11 @@ package struct HTTP1RequestParser: Sendable {
             return readRequestLine(line, into: &head)
         case .fields, .failed:
             if head.fields.count >= limits.fields { return HTTP1RequestParser.tooManyFields }
-            return head.fields.appendLine(line, of: head.bytes).map { .badRequest($0) }
+            switch FieldLine(line, of: head.bytes) {
+            case .field(let field): head.fields.append(field)
+            case .fault(let detail): return .badRequest(detail)
+            }
+            return nil
         }
     }
 

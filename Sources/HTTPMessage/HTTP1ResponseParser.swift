@@ -81,7 +81,11 @@ package struct HTTP1ResponseParser: Sendable {
             return nil
         }
         if head.fields.count >= limits.fields { return ResponseError("the head has too many fields") }
-        return head.fields.appendLine(line, of: head.bytes).map { ResponseError($0) }
+        switch FieldLine(line, of: head.bytes) {
+        case .field(let field): head.fields.append(field)
+        case .fault(let detail): return ResponseError(detail)
+        }
+        return nil
     }
 
     /// How the body ends (RFC 9112 §6.3), and whether the connection can be used again.

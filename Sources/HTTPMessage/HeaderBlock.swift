@@ -74,42 +74,6 @@ package struct HeaderBlock: ~Copyable {
     }
 }
 
-extension HeaderBlock {
-    /// Reads one field line without its line end and adds the field. The line holds no control byte but HTAB.
-    ///
-    /// - Parameters:
-    ///   - range: Where the line stands (RFC 9112 §5: `field-name ":" OWS field-value OWS`).
-    ///   - bytes: The bytes of the message.
-    /// - Returns: What is wrong with the line, or nil when the field was added.
-    mutating func appendLine(_ range: ByteRange, of bytes: borrowing ByteBuffer) -> StaticString? {
-        let line = bytes.span(range)
-        let offset = Int(range.start)
-        var colon = 0
-        while colon < line.count, ByteClass.isToken(line[unchecked: colon]) { colon += 1 }
-        guard colon > 0, colon < line.count, line[colon] == UInt8(ascii: ":") else {
-            return HeaderBlock.nameFault(line, at: colon)
-        }
-        var start = colon + 1
-        while start < line.count, line[unchecked: start].isBlank { start += 1 }
-        var end = line.count
-        while end > start, line[unchecked: end - 1].isBlank { end -= 1 }
-        append(
-            HeaderField(
-                name: ByteRange(start: offset, count: colon),
-                value: ByteRange(start: offset + start, count: end - start),
-                id: HeaderName.named(line.extracting(0..<colon))))
-        return nil
-    }
-
-    private static func nameFault(_ line: Span<UInt8>, at index: Int) -> StaticString {
-        guard index < line.count else { return "a field line has no colon" }
-        if line[index].isBlank {
-            return index == 0 ? "a field line is folded" : "white space stands in a field name or before its colon"
-        }
-        return index == 0 && line[0] == UInt8(ascii: ":") ? "a field name is empty" : "a field name is not a token"
-    }
-}
-
 extension UInt8 {
     /// Whether it is a space or a tab: the optional white space of RFC 9110 §5.6.3.
     @inline(__always) var isBlank: Bool { self == 0x20 || self == 0x09 }
