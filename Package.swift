@@ -6,7 +6,12 @@ let package = Package(
     platforms: [.macOS(.v15)],
     targets: [
         .systemLibrary(name: "CLibuv", pkgConfig: "libuv", providers: [.apt(["libuv1-dev"]), .brew(["libuv"])]),
+        .systemLibrary(
+            name: "CLibcurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"]), .brew(["curl"])]),
         .target(name: "ByteBuffers"),
+        .target(name: "HTTPMessage", dependencies: ["ByteBuffers"]),
+        .target(name: "HTTPListener", dependencies: ["ByteBuffers", "EventLoops", "HTTPMessage"]),
+        .target(name: "Upstreams", dependencies: ["ByteBuffers", "EventLoops", "HTTPMessage", "CLibcurl"]),
         .target(name: "EventLoops", dependencies: ["ByteBuffers", "CLibuv"]),
         .testTarget(name: "EventLoopsTests", dependencies: ["EventLoops"]),
     ],

@@ -1,3 +1,4 @@
+internal import CLibuv
 import Glibc
 
 /// What came of reading from or writing to a descriptor that never blocks.
@@ -27,6 +28,14 @@ package struct Descriptor: ~Copyable {
         let number = number
         discard self
         return number
+    }
+
+    /// Accepts a connection from a listening socket, non-blocking and closed on exec, and writes its peer's address (a
+    /// `sockaddr` of its family) to `peer`.
+    ///
+    /// - Returns: the new descriptor's number, or -1 with `errno` set.
+    package static func accept(_ socket: CInt, peer: UnsafeMutableRawBufferPointer) -> CInt {
+        banyan_accept(socket, peer.baseAddress, socklen_t(clamping: peer.count))
     }
 
     /// Reads what is there into `buffer`.
@@ -67,23 +76,25 @@ package struct Descriptor: ~Copyable {
         }
     }
 
-    /// Writes two pieces with one system call: what was gathered, and a larger piece that need not be copied.
+    /// Writes several pieces with one system call: what was gathered, a larger piece that need not be copied, and what
+    /// follows it. The result counts over all three.
     package static func send(
-        _ socket: CInt, _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer
+        _ socket: CInt, _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer,
+        _ third: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0)
     ) -> TransferResult {
-        if first.isEmpty { return send(socket, second) }
-        if second.isEmpty { return send(socket, first) }
+        if first.isEmpty, third.isEmpty { return send(socket, second) }
         var pieces = (
             iovec(iov_base: UnsafeMutableRawPointer(mutating: first.baseAddress), iov_len: first.count),
-            iovec(iov_base: UnsafeMutableRawPointer(mutating: second.baseAddress), iov_len: second.count)
+            iovec(iov_base: UnsafeMutableRawPointer(mutating: second.baseAddress), iov_len: second.count),
+            iovec(iov_base: UnsafeMutableRawPointer(mutating: third.baseAddress), iov_len: third.count)
         )
         while true {
-            // SAFETY: the tuple of two iovecs is laid out as an array of two; sendmsg only reads what they point to.
+            // SAFETY: a tuple of three iovecs is laid out as an array of three; sendmsg only reads what they point to.
             let count = withUnsafeMutablePointer(to: &pieces) { pointer in
-                pointer.withMemoryRebound(to: iovec.self, capacity: 2) { vectors in
+                pointer.withMemoryRebound(to: iovec.self, capacity: 3) { vectors in
                     var message = msghdr()
                     message.msg_iov = vectors
-                    message.msg_iovlen = 2
+                    message.msg_iovlen = 3
                     return sendmsg(socket, &message, CInt(MSG_NOSIGNAL))
                 }
             }

@@ -13,6 +13,11 @@ package final class EventLoop {
     private var armedFor: UInt64 = .max
     private var deferred: [DeferredWork] = []
     private var running: [DeferredWork] = []
+    private let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: EventLoop.scratchSize, alignment: 64)
+    private var scratchIsLent = false
+
+    /// How many bytes one read takes at most.
+    package static let scratchSize = 65_536
 
     /// A new loop, not running yet.
     ///
@@ -46,6 +51,7 @@ package final class EventLoop {
     }
 
     deinit {
+        scratch.deallocate()
         clock.pointee.data = nil
         beforePoll.pointee.data = nil
         afterPoll.pointee.data = nil
@@ -86,6 +92,25 @@ package final class EventLoop {
 
     /// Nanoseconds of a monotonic clock, read now.
     package static var nanoseconds: UInt64 { uv_hrtime() }
+
+    // MARK: - Reading
+
+    /// Reads once from `source` into memory that all readers of the loop share, and lets `body` look at what came.
+    ///
+    /// Connections own no read buffer this way: what `body` does not take up is gone. It must not read again before it
+    /// returns. `read` does the reading: a `recv`, or libcurl's for a connection that it encrypts.
+    package func receive(
+        _ read: (UnsafeMutableRawBufferPointer) -> TransferResult, _ body: (Span<UInt8>) -> Void
+    ) -> TransferResult {
+        precondition(!scratchIsLent, "a read inside a read")
+        let result = read(scratch)
+        guard case .bytes(let count) = result else { return result }
+        scratchIsLent = true
+        // SAFETY: `read` has just initialised so many bytes of scratch; the span ends with the call, nobody else writes.
+        body(Span(_unsafeBytes: UnsafeRawBufferPointer(rebasing: scratch[..<min(count, scratch.count)])))
+        scratchIsLent = false
+        return result
+    }
 
     // MARK: - Timers
 
@@ -134,14 +159,14 @@ package final class EventLoop {
 }
 
 /// Work that is put off to the end of a loop turn; subclasses say what it is.
-package class DeferredWork {
+open class DeferredWork {
     fileprivate var isScheduled = false
 
     /// Work that is not scheduled yet.
     package init() {}
 
     /// Called once for each time it was scheduled.
-    package func run() {}
+    open func run() {}
 }
 
 /// Why something could not be set up on a loop: a system error and what was being done.

@@ -4,17 +4,17 @@ internal import CLibuv
 ///
 /// The descriptor stays registered with the kernel for as long as it is watched; asking for what is watched already
 /// costs nothing. Whoever owns the object owns the watch: the last release ends it. It does not own the descriptor.
-package class Poll {
+open class Poll {
     /// What a descriptor is watched for, or found to be.
-    package struct Events: OptionSet, Sendable {
-        package let rawValue: Int32
-        package init(rawValue: Int32) { self.rawValue = rawValue }
+    public struct Events: OptionSet, Sendable {
+        public let rawValue: Int32
+        public init(rawValue: Int32) { self.rawValue = rawValue }
         /// Bytes, an end of stream, an error or a new connection can be read.
-        package static let readable = Events(rawValue: 1)
+        public static let readable = Events(rawValue: 1)
         /// Bytes can be written, or a connection attempt has ended.
-        package static let writable = Events(rawValue: 2)
+        public static let writable = Events(rawValue: 2)
         /// The peer will send no more (reported together with `readable` where that is watched).
-        package static let disconnect = Events(rawValue: 4)
+        public static let disconnect = Events(rawValue: 4)
     }
 
     /// The loop that it belongs to.
@@ -72,5 +72,5 @@ package class Poll {
     }
 
     /// Called on the loop when the descriptor is ready for some of what is watched.
-    package func ready(_ events: Events) {}
+    open func ready(_ events: Events) {}
 }

@@ -2,7 +2,7 @@
 ///
 /// Moving a deadline later only writes a field: the loop looks again when the earlier time comes. So a timer that is
 /// re-armed for every request costs nothing until it is really near. Subclasses say what happens. Not thread-safe.
-package class Timer {
+open class Timer {
     private let loop: EventLoop
     /// When it fires, in milliseconds of the loop's clock; `UInt64.max` while it is off.
     package fileprivate(set) var deadline: UInt64 = .max
@@ -33,11 +33,11 @@ package class Timer {
     package final var isScheduled: Bool { deadline != .max }
 
     /// Called on the loop when the deadline has come; the timer is off then and may be scheduled again.
-    package func fire() {}
+    open func fire() {}
 }
 
 /// A timer that runs a closure: for the control plane, where a closure's allocation does not matter.
-package final class ActionTimer: Timer {
+public final class ActionTimer: Timer {
     private let action: () -> Void
 
     /// A timer on `loop` that will run `action`.
@@ -46,7 +46,7 @@ package final class ActionTimer: Timer {
         super.init(loop: loop)
     }
 
-    package override func fire() { action() }
+    public override func fire() { action() }
 }
 
 /// The timers of one loop, ordered by the time at which each must be looked at again.

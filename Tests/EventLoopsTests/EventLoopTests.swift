@@ -64,15 +64,17 @@ import Testing
         #expect(buffer.withUnsafeBytes { near.send($0) } == .failed(EPIPE))
     }
 
-    @Test func twoPiecesGoOutInOrder() throws {
+    @Test func piecesGoOutInOrder() throws {
         let pair = SocketPair()
         let result = Array("head".utf8).withUnsafeBytes { first in
-            Array("body".utf8).withUnsafeBytes { second in Descriptor.send(pair.near.number, first, second) }
+            Array("body".utf8).withUnsafeBytes { second in
+                Array("tail".utf8).withUnsafeBytes { Descriptor.send(pair.near.number, first, second, $0) }
+            }
         }
-        #expect(result == .bytes(8))
+        #expect(result == .bytes(12))
         var buffer = [UInt8](repeating: 0, count: 16)
-        #expect(buffer.withUnsafeMutableBytes { pair.far.receive(into: $0) } == .bytes(8))
-        #expect(String(decoding: buffer.prefix(8), as: UTF8.self) == "headbody")
+        #expect(buffer.withUnsafeMutableBytes { pair.far.receive(into: $0) } == .bytes(12))
+        #expect(String(decoding: buffer.prefix(12), as: UTF8.self) == "headbodytail")
     }
 
     @Test func deferredWorkRunsOnceAtTheEndOfTheTurnAndMayScheduleMore() throws {

@@ -1,0 +1,38 @@
+#pragma once
+#include <curl/curl.h>
+
+// Swift imports neither variadic functions nor macros that hide them: each wrapper fixes the types of one call.
+
+static inline CURLcode banyan_curl_set_long(CURL *easy, CURLoption option, long value) {
+    return curl_easy_setopt(easy, option, value);
+}
+static inline CURLcode banyan_curl_set_text(CURL *easy, CURLoption option, const char *value) {
+    return curl_easy_setopt(easy, option, value);
+}
+static inline CURLcode banyan_curl_set_list(CURL *easy, CURLoption option, struct curl_slist *value) {
+    return curl_easy_setopt(easy, option, value);
+}
+static inline CURLcode banyan_curl_set_pointer(CURL *easy, CURLoption option, void *value) {
+    return curl_easy_setopt(easy, option, value);
+}
+static inline CURLcode banyan_curl_get_private(CURL *easy, char **value) {
+    return curl_easy_getinfo(easy, CURLINFO_PRIVATE, value);
+}
+static inline CURLcode banyan_curl_get_socket(CURL *easy, curl_socket_t *value) {
+    return curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, value);
+}
+static inline CURLcode banyan_curl_get_address(CURL *easy, char **value) {
+    return curl_easy_getinfo(easy, CURLINFO_PRIMARY_IP, value);
+}
+static inline CURLMcode banyan_curl_multi_set_socket_callback(CURLM *multi, curl_socket_callback callback, void *data) {
+    CURLMcode code = curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, data);
+    return code != CURLM_OK ? code : curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, callback);
+}
+static inline CURLMcode banyan_curl_multi_set_timer_callback(CURLM *multi, curl_multi_timer_callback callback, void *data) {
+    CURLMcode code = curl_multi_setopt(multi, CURLMOPT_TIMERDATA, data);
+    return code != CURLM_OK ? code : curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, callback);
+}
+static inline CURL *banyan_curl_finished(CURLMsg *message, CURLcode *result) {
+    *result = message->data.result;
+    return message->msg == CURLMSG_DONE ? message->easy_handle : NULL;
+}

@@ -1,0 +1,35 @@
+package import HTTPMessage
+
+/// What one downstream connection may cost, in bytes, messages and time (all times in milliseconds).
+package struct ConnectionLimits: Sendable {
+    /// Bounds of a request's head.
+    package var head = HeadLimits()
+    /// Connections of one worker; at the bound it stops accepting, and the others wait in the system's queue.
+    package var connections = 16_384
+    /// Connections of one client address in one worker; nil means no bound. One more is closed at once.
+    package var connectionsPerAddress: Int?
+    /// Requests that one connection may carry; the last one's answer says `Connection: close`.
+    package var requestsPerConnection = 10_000
+    /// Time for a whole head, from its first byte (from the accept for the first one).
+    package var headTimeout: UInt64 = 10_000
+    /// Time between two pieces of a body.
+    package var bodyTimeout: UInt64 = 30_000
+    /// Time between two requests.
+    package var idleTimeout: UInt64 = 75_000
+    /// Time without a byte of the answer taken by the client.
+    package var writeTimeout: UInt64 = 30_000
+
+    /// Output held for one client above which its source is told to pause, in bytes.
+    package static let highWater = 65_536
+    /// Output below which the source may go on, in bytes.
+    package static let lowWater = 16_384
+    /// How long a connection that was refused is read and thrown away, so that the refusal reaches its client.
+    package static let lingerTime: UInt64 = 5_000
+    /// Bytes of requests that wait behind the present one; beyond them the client is not read any more.
+    package static let pipelineBytes = 65_536
+    /// During a drain, a connection that has been silent for so long is closed; until then it may begin one more request.
+    package static let drainIdleTime: UInt64 = 1_000
+
+    /// The defaults.
+    package init() {}
+}

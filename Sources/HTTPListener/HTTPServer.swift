@@ -1,0 +1,141 @@
+package import ByteBuffers
+package import EventLoops
+import Glibc
+import HTTPMessage
+
+/// The connections of one loop: what accepts them, bounds them, and ends them together.
+///
+/// Subclasses say what answers a request (``makeExchange()``). It belongs to its loop's thread.
+open class HTTPServer {
+    package final let loop: EventLoop
+    package final var limits: ConnectionLimits
+    private var listeners: [Listener] = []
+    private var connections: [HTTP1Connection] = []
+    private var spare: [ServerExchange] = []
+    private var perAddress: [IPAddress: Int] = [:]
+    private var dateText = DateText()
+    private var dateReadAt: UInt64 = 0
+    private var dateSecond: Int64 = 0
+    private var onDrained: (() -> Void)?
+    private var drainTimer: ActionTimer?
+    private var sweepTimer: ActionTimer?
+    /// Whether the server is about to end: answers say `Connection: close`.
+    package private(set) final var isDraining = false
+
+    /// How many exchanges are kept for reuse.
+    private static let mostSpare = 1024
+
+    /// A server without a listener.
+    package init(loop: EventLoop, limits: ConnectionLimits) {
+        self.loop = loop
+        self.limits = limits
+    }
+
+    /// A new exchange, for when none can be reused.
+    open func makeExchange() -> ServerExchange { ServerExchange() }
+
+    /// Told when the system refused a connection; `code` is the errno.
+    open func acceptFailed(_ code: CInt) {}
+
+    // MARK: - Listening
+
+    /// Begins to accept from `socket`.
+    ///
+    /// - Parameter index: which of the configured listeners it is; exchanges find it at their connection.
+    package final func listen(_ socket: consuming ListeningSocket, index: Int) throws(EventLoopError) {
+        listeners.append(try Listener(server: self, socket: socket, index: index))
+    }
+
+    /// The addresses that are listened on.
+    package final var addresses: [SocketAddress] { listeners.map(\.address) }
+
+    /// The number of open connections.
+    package final var connectionCount: Int { connections.count }
+
+    final var hasRoom: Bool { connections.count < limits.connections }
+
+    final func accepted(_ descriptor: consuming Descriptor, from peer: PeerAddress, on listener: Listener) {
+        if let most = limits.connectionsPerAddress, !peer.isUnix {
+            let count = perAddress[peer.address, default: 0]
+            // Dropping the descriptor closes the connection.
+            if count >= most { return }
+            perAddress[peer.address] = count + 1
+        }
+        let connection = HTTP1Connection(server: self, descriptor: descriptor, peer: peer, listener: listener.index)
+        connection.slot = connections.count
+        connections.append(connection)
+        connection.start()
+    }
+
+    final func closed(_ connection: HTTP1Connection) {
+        let slot = connection.slot
+        guard slot >= 0, slot < connections.count, connections[slot] === connection else { return }
+        let wasFull = !hasRoom
+        connections[slot] = connections[connections.count - 1]
+        connections[slot].slot = slot
+        connections.removeLast()
+        connection.slot = -1
+        if limits.connectionsPerAddress != nil, !connection.peer.isUnix {
+            let count = perAddress[connection.peer.address, default: 1]
+            perAddress[connection.peer.address] = count > 1 ? count - 1 : nil
+        }
+        if wasFull, !isDraining { for listener in listeners { listener.resume() } }
+        if isDraining { drainStep() }
+    }
+
+    // MARK: - Exchanges
+
+    final func takeExchange() -> ServerExchange { spare.popLast() ?? makeExchange() }
+
+    final func giveBack(_ exchange: ServerExchange) {
+        if spare.count < Self.mostSpare { spare.append(exchange) }
+    }
+
+    /// Appends `Date: ...` and the line's end; the text is made once a second.
+    package final func appendDate(to buffer: inout ByteBuffer) {
+        let now = loop.now
+        if dateSecond == 0 || now &- dateReadAt >= 500 {
+            dateReadAt = now
+            dateSecond = Int64(time(nil))
+        }
+        buffer.append("Date: ")
+        dateText.appendHTTPDate(second: dateSecond, to: &buffer)
+        buffer.append("\r\n")
+    }
+
+    // MARK: - The end
+
+    /// Ends the server without failing a request: no new connections, answers say `Connection: close`, what runs may
+    /// end within `timeout` milliseconds, and what is left then is cut off. `done` is called once, when all is closed.
+    package final func drain(timeout: UInt64, _ done: @escaping () -> Void) {
+        guard !isDraining else { return }
+        isDraining = true
+        onDrained = done
+        for listener in listeners { listener.close() }
+        drainTimer = ActionTimer(loop: loop) { [unowned self] in cutOff() }
+        drainTimer?.schedule(after: timeout)
+        sweepTimer = ActionTimer(loop: loop) { [unowned self] in sweep() }
+        sweep()
+    }
+
+    private func sweep() {
+        for connection in connections { connection.closeIfIdle(since: loop.now) }
+        drainStep()
+        if !connections.isEmpty { sweepTimer?.schedule(after: 100) }
+    }
+
+    private func cutOff() {
+        for connection in connections { connection.drainTimeIsOver() }
+        for connection in connections { connection.close() }
+        drainStep()
+    }
+
+    private func drainStep() {
+        guard connections.isEmpty, let done = onDrained else { return }
+        onDrained = nil
+        drainTimer = nil
+        sweepTimer = nil
+        listeners.removeAll()
+        done()
+    }
+}

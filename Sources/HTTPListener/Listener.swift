@@ -1,0 +1,80 @@
+package import EventLoops
+import Glibc
+
+/// Accepts connections for one server from one listening socket.
+package final class Listener: Poll {
+    private unowned let server: HTTPServer
+    private let socket: ListeningSocket
+    /// Which of the configured listeners this is.
+    package let index: Int
+    private var isClosed = false
+    private var retry: ActionTimer?
+
+    /// How many connections one event may bring, so that established ones get their turn.
+    private static let acceptsPerEvent = 64
+    /// How long accepting rests when the system has no descriptor or memory left, in milliseconds.
+    private static let restTime: UInt64 = 100
+
+    init(server: HTTPServer, socket: consuming ListeningSocket, index: Int) throws(EventLoopError) {
+        self.server = server
+        self.socket = socket
+        self.index = index
+        super.init(loop: server.loop)
+        try open(self.socket.descriptor.number)
+        retry = ActionTimer(loop: server.loop) { [unowned self] in resume() }
+        watch(.readable)
+    }
+
+    /// The address with its real port.
+    package var address: SocketAddress { socket.address }
+
+    public override func ready(_ events: Events) {
+        for _ in 0..<Self.acceptsPerEvent {
+            guard server.hasRoom else {
+                // The server resumes its listeners when a connection ends.
+                watch([])
+                return
+            }
+            guard acceptOne() else { return }
+        }
+    }
+
+    /// Accepts again after a pause.
+    func resume() {
+        if !isClosed { watch(.readable) }
+    }
+
+    /// Takes what the system has already accepted, then closes the socket: a client whose connection was established
+    /// is served.
+    func close() {
+        guard !isClosed else { return }
+        isClosed = true
+        // A queue of no length makes the system ignore newcomers, who will try again and reach another process.
+        _ = listen(socket.descriptor.number, 0)
+        while server.hasRoom, acceptOne() {}
+        release()
+        shutdown(socket.descriptor.number, CInt(SHUT_RDWR))
+        if case .unix(let path) = socket.address { unlink(path) }
+    }
+
+    private func acceptOne() -> Bool {
+        var storage = sockaddr_storage()
+        let number = withUnsafeMutableBytes(of: &storage) { peer in
+            Descriptor.accept(socket.descriptor.number, peer: peer)
+        }
+        if number >= 0 {
+            server.accepted(Descriptor(owning: number), from: PeerAddress(storage), on: self)
+            return true
+        }
+        switch errno {
+        case EINTR, ECONNABORTED, EPROTO: return true
+        case EAGAIN: return false
+        default:
+            // No descriptor or no memory: asking again at once would spin, so it rests.
+            watch([])
+            if !isClosed { retry?.schedule(after: Self.restTime) }
+            server.acceptFailed(errno)
+            return false
+        }
+    }
+}

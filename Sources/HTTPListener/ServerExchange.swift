@@ -1,0 +1,125 @@
+package import ByteBuffers
+package import HTTPMessage
+
+/// Why a request or its answer did not come to a regular end, as seen on the client's side.
+public enum RequestFailure: Equatable, Sendable {
+    /// The head breaks the rules: ``ServerExchange/refusal`` says which; the connection is closed after the answer.
+    case refused
+    /// The framing of the body breaks the rules: ``ServerExchange/refusal`` says which.
+    case badBody
+    /// The body is longer than ``ServerExchange/bodyLimit``.
+    case bodyTooLarge
+    /// The head did not come in time.
+    case headTimeout
+    /// The body fell silent.
+    case bodyTimeout
+    /// The client is gone, or does not take the answer any more.
+    case clientClosed
+    /// The drain time is over.
+    case shuttingDown
+}
+
+/// How the body of an answer is sent.
+package enum ResponseBody: Equatable, Sendable {
+    /// No body follows: HEAD, 204, 304. `declared` is the length that a body would have, where it is known.
+    case none(declared: UInt64?)
+    /// So many bytes follow.
+    case length(UInt64)
+    /// Bytes follow until ``ServerExchange/endResponse()``: chunked, or until close for HTTP/1.0.
+    case stream
+}
+
+/// One request and its answer on a downstream connection: subclasses of the upper rooms answer it.
+///
+/// The connection calls the events in this order: ``headReceived()``, then for a request with a body
+/// ``bodyReceived(_:)`` as bytes come, and ``bodyEnded()``; ``requestFailed(_:)`` may come at any time, also first;
+/// ``downstreamWritable()`` follows an output that was full; ``finished()`` is the last one, once, whatever happened.
+/// Afterwards the object is used again for another request. It belongs to its connection's loop.
+open class ServerExchange {
+    /// The request's head; valid from ``headReceived()`` on.
+    package final var head = RequestHead()
+    /// What goes to the client: heads are written here, by ``beginHead(status:)``, the caller's fields, ``endHead(_:)``.
+    package final var output = ByteBuffer()
+    /// The connection, until ``finished()``.
+    package internal(set) final var connection: HTTP1Connection?
+    /// Bytes that the request's body may have; to be set in ``headReceived()``.
+    package final var bodyLimit = UInt64.max
+    /// Bytes of the request's body received, without framing.
+    package internal(set) final var bytesReceived: UInt64 = 0
+    /// Bytes of the answer's body written, without framing.
+    package internal(set) final var bytesSent: UInt64 = 0
+    /// The status of the answer, 0 before there is one.
+    package internal(set) final var status: UInt16 = 0
+    /// When the first byte of the request came, in nanoseconds of the monotonic clock.
+    package internal(set) final var receivedAt: UInt64 = 0
+    /// What is wrong with a request that was refused.
+    package internal(set) final var refusal: RequestError?
+    final var response = ResponseState.none
+    final var bodyMode = ResponseBody.none(declared: nil)
+    final var isChunked = false
+    final var outputWasFull = false
+
+    /// Where the answer stands.
+    enum ResponseState {
+        case none, head, body, ended
+        /// Cut off: the client must see that it is not whole.
+        case aborted
+    }
+
+    /// A fresh exchange.
+    package init() {}
+
+    // MARK: - Events
+
+    /// The head is whole. The body follows unless `head.framing` is none.
+    open func headReceived() {}
+
+    /// A piece of the body, valid during the call.
+    open func bodyReceived(_ bytes: Span<UInt8>) {}
+
+    /// The request is whole. Not called for a request without a body.
+    open func bodyEnded() {}
+
+    /// The request cannot go on. Where ``canRespond`` says so, it may still be answered; the connection closes after it.
+    open func requestFailed(_ failure: RequestFailure) {}
+
+    /// The output has fallen below the low-water mark after it was above the high one.
+    open func downstreamWritable() {}
+
+    /// The exchange is over. Everything that refers to it must let go now.
+    open func finished() {}
+
+    // MARK: - What subclasses ask
+
+    /// Whether an answer can still be begun.
+    package final var canRespond: Bool { response == .none && connection?.isOpen == true }
+
+    /// Whether a final head has been written.
+    package final var hasResponded: Bool { response != .none }
+
+    /// Whether the answer has been written to its end.
+    package final var hasEnded: Bool { response == .ended || response == .aborted }
+
+    /// Whether the source of the answer should pause.
+    package final var outputIsFull: Bool { output.count >= ConnectionLimits.highWater }
+
+    final func prepare(on connection: HTTP1Connection, at time: UInt64) {
+        self.connection = connection
+        receivedAt = time
+        bodyLimit = .max
+        bytesReceived = 0
+        refusal = nil
+        bytesSent = 0
+        status = 0
+        response = .none
+        bodyMode = .none(declared: nil)
+        isChunked = false
+        outputWasFull = false
+    }
+
+    final func reset() {
+        connection = nil
+        head.reset()
+        output.removeAll(keeping: 16_384)
+    }
+}

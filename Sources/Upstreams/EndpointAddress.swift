@@ -1,0 +1,45 @@
+/// Where one server of an upstream is reached, and how: what makes connections to it interchangeable.
+package struct EndpointAddress: Hashable, Sendable {
+    /// Whether the connection is encrypted.
+    package var isSecure: Bool
+    /// Host name or address, an IPv6 address without brackets.
+    package var host: String
+    package var port: UInt16
+    /// TLS settings; ignored in clear.
+    package var tls: UpstreamTLS
+
+    package init(isSecure: Bool, host: String, port: UInt16, tls: UpstreamTLS = UpstreamTLS()) {
+        self.isSecure = isSecure
+        self.host = host
+        self.port = port
+        self.tls = tls
+    }
+
+    /// The host as it is written in a URL.
+    package var urlHost: String { host.contains(":") ? "[\(host)]" : host }
+
+    /// The value of a `Host` field for it: the port is left out where it is the scheme's own.
+    package var hostField: String {
+        let isDefault = port == (isSecure ? 443 : 80)
+        return isDefault ? urlHost : "\(urlHost):\(port)"
+    }
+
+    /// Host and port, for logs and tables.
+    package var text: String { "\(urlHost):\(port)" }
+}
+
+/// How TLS towards an upstream is set up.
+package struct UpstreamTLS: Hashable, Sendable {
+    /// File of certificates to trust instead of the system's.
+    package var authorities: String?
+    /// Client certificate and key files, for mutual TLS.
+    package var certificate: String?
+    package var key: String?
+    /// The name that the certificate must bear, when it is not the host's.
+    package var serverName: String?
+    /// Whether certificate and name are checked.
+    package var verifies = true
+
+    /// The system's roots, verified, no client certificate.
+    package init() {}
+}

@@ -1,0 +1,112 @@
+package import EventLoops
+
+/// What an upstream is made of: the part of the configuration that this room needs.
+package struct UpstreamDefinition: Hashable, Sendable {
+    /// One server with its weight.
+    package struct Server: Hashable, Sendable {
+        package var address: EndpointAddress
+        package var weight: Int
+
+        package init(address: EndpointAddress, weight: Int = 1) {
+            self.address = address
+            self.weight = weight
+        }
+    }
+
+    package var name: String
+    package var servers: [Server]
+    package var policy: LoadBalancer.Policy
+
+    package init(name: String, servers: [Server], policy: LoadBalancer.Policy = .leastRequest) {
+        self.name = name
+        self.servers = servers
+        self.policy = policy
+    }
+}
+
+/// A named group of servers, as one worker sees it: picks one for each request, and keeps connections to them.
+package final class Upstream {
+    package let definition: UpstreamDefinition
+    package let endpoints: [Endpoint]
+    private let bounds: UpstreamBounds
+    private var balancer: LoadBalancer
+    private let salts: [UInt64]
+
+    /// The upstream of one worker; endpoints that `known` still has are taken over with their connections.
+    init(
+        _ definition: UpstreamDefinition, bounds: UpstreamBounds, loop: EventLoop, curl: CurlMulti,
+        reusing known: [EndpointKey: Endpoint]
+    ) {
+        self.definition = definition
+        self.bounds = bounds
+        endpoints = definition.servers.map { server in
+            let key = EndpointKey(upstream: definition.name, address: server.address)
+            if let endpoint = known[key], endpoint.weight == server.weight, endpoint.bounds === bounds {
+                return endpoint
+            }
+            return Endpoint(
+                address: server.address, weight: server.weight, loop: loop, curl: curl, bounds: bounds)
+        }
+        balancer = LoadBalancer(policy: definition.policy, weights: definition.servers.map(\.weight))
+        salts = definition.servers.map { server in
+            server.address.text.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x0000_0100_0000_01B3 }
+        }
+    }
+
+    /// Sends `attempt` to one of the servers. Its events follow, the first of them possibly inside this call.
+    ///
+    /// - Parameters:
+    ///   - random: 64 random bits.
+    ///   - hash: the hash of the key that the upstream is balanced by, if it is.
+    /// - Returns: false when the upstream's bounds are reached: nothing was begun, and no event will come.
+    package func start(_ attempt: UpstreamAttempt, random: UInt64, hash: UInt64? = nil) -> Bool {
+        guard bounds.takeRequest() else { return false }
+        let index = balancer.pick(random: random, hash: hash, salts: salts) { endpoints[$0].active }
+        let endpoint = endpoints[index]
+        attempt.prepare(for: endpoint)
+        endpoint.pool.start(attempt)
+        return true
+    }
+}
+
+/// What makes an endpoint the same one after a reload.
+struct EndpointKey: Hashable {
+    var upstream: String
+    var address: EndpointAddress
+}
+
+/// The upstreams of one worker: made anew with each configuration, keeping the connections that are still good.
+package final class UpstreamSet {
+    private let loop: EventLoop
+    private let curl: CurlMulti
+    private var endpoints: [EndpointKey: Endpoint] = [:]
+
+    /// nil when libcurl has no memory left.
+    package init?(loop: EventLoop) {
+        guard let curl = CurlMulti(loop: loop) else { return nil }
+        self.loop = loop
+        self.curl = curl
+    }
+
+    /// The upstreams for `definitions`, in their order; servers that are in none of them any more are retired: what runs
+    /// on them runs to its end.
+    package func apply(_ definitions: [UpstreamDefinition], bounds: [UpstreamBounds]) -> [Upstream] {
+        let upstreams = zip(definitions, bounds).map { definition, bounds in
+            Upstream(definition, bounds: bounds, loop: loop, curl: curl, reusing: endpoints)
+        }
+        var current: [EndpointKey: Endpoint] = [:]
+        for upstream in upstreams {
+            for endpoint in upstream.endpoints {
+                current[EndpointKey(upstream: upstream.definition.name, address: endpoint.address)] = endpoint
+            }
+        }
+        for (key, endpoint) in endpoints where current[key] !== endpoint { endpoint.retire() }
+        endpoints = current
+        return upstreams
+    }
+
+    /// Closes every idle connection: at the end.
+    package func retire() {
+        for endpoint in endpoints.values { endpoint.retire() }
+    }
+}

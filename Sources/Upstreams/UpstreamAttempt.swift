@@ -1,0 +1,168 @@
+public import ByteBuffers
+package import HTTPMessage
+
+/// How long an attempt may wait, in milliseconds; `UInt64.max` is for ever.
+package struct AttemptTimeouts: Equatable, Sendable {
+    /// To open a connection, waiting for a place included.
+    package var connect: UInt64 = 1_000
+    /// From the end of the request to the end of the answer's head.
+    package var head: UInt64 = 15_000
+    /// Between two pieces of a body, in either direction.
+    package var idle: UInt64 = 60_000
+
+    /// The defaults.
+    package init() {}
+}
+
+/// One try to have a request answered by one endpoint: the request's side of the seam to the transports.
+///
+/// Events come in this order: ``writeHead(into:)`` and ``started()`` (a second time when a pooled connection turned out
+/// dead and a new one took its place), ``interimReceived()`` any number of times, ``headReceived()``, ``bodyReceived(_:)``
+/// and ``piecesEnded()`` as bytes come, ``ended()``. ``failed(_:)`` may come instead of any of them; after ``ended()``,
+/// ``failed(_:)`` or ``cancel()`` nothing comes, and the object may be used again. It belongs to one loop.
+open class UpstreamAttempt {
+    /// The head of the answer, interim or final; valid from its event on.
+    package final var head = ResponseHead()
+    /// Trailer field lines of the answer, each with its line's end; complete at ``ended()``.
+    package final var trailers = ByteBuffer()
+    /// The method of the request.
+    package final var method = Method.get
+    /// How the request's body is framed: none, a length, or chunked.
+    package final var framing = BodyFraming.none
+    package final var timeouts = AttemptTimeouts()
+    /// The endpoint that the attempt goes to, from ``Upstream/start(_:random:hash:)`` on.
+    package internal(set) final var endpoint: Endpoint?
+    /// When the request began to be sent, in nanoseconds of the monotonic clock; 0 before.
+    package internal(set) final var startedAt: UInt64 = 0
+    final var state = State.idle
+    final var transport: UpstreamTransport?
+    final var wasReplaced = false
+    final var replay = ByteBuffer()
+    final var replayIsWhole = true
+    final var bodyHasEnded = false
+
+    enum State {
+        case idle, waiting, active
+    }
+
+    /// What is kept of a request's body in case a pooled connection turns out dead, in bytes.
+    static let mostReplay = 65_536
+
+    /// A fresh attempt.
+    package init() {}
+
+    // MARK: - Events
+
+    /// Writes the request's head, with its framing and the empty line.
+    open func writeHead(into buffer: inout ByteBuffer) {}
+
+    /// The head is written: the body may follow by ``send(_:)`` and ``endBody()``.
+    open func started() {}
+
+    /// An interim answer (1xx) is in `head`.
+    open func interimReceived() {}
+
+    /// The final head is in `head`.
+    open func headReceived() {}
+
+    /// A piece of the answer's body, valid during the call. After ``pause()`` the rest waits.
+    open func bodyReceived(_ bytes: Span<UInt8>) {}
+
+    /// For now no more pieces are there: what was gathered may be sent on.
+    open func piecesEnded() {}
+
+    /// The answer is whole.
+    open func ended() {}
+
+    /// The attempt has failed.
+    open func failed(_ failure: UpstreamFailure) {}
+
+    /// The request's output has fallen below the low-water mark after ``isFull``.
+    open func writable() {}
+
+    // MARK: - What subclasses do
+
+    /// Whether a connection has taken the request, so that its body can be sent.
+    package final var isStarted: Bool { state == .active }
+
+    /// Whether the attempt is under way.
+    package final var isRunning: Bool { state != .idle }
+
+    /// Whether the source of the request's body should pause until ``writable()``.
+    package final var isFull: Bool { transport?.isFull ?? true }
+
+    /// Sends a piece of the request's body; only between ``started()`` and ``endBody()``.
+    package final func send(_ bytes: Span<UInt8>) {
+        if state == .waiting, wasReplaced {
+            replay.append(bytes)
+            return
+        }
+        guard state == .active, let transport, bytes.count > 0 else { return }
+        if replayIsWhole {
+            // Kept only where it can be of use: on a connection that may be dead, for a request that may be repeated.
+            if !transport.mayBeStale || !method.isIdempotent || replay.count + bytes.count > Self.mostReplay {
+                replayIsWhole = false
+                replay.removeAll()
+            } else {
+                replay.append(bytes)
+            }
+        }
+        transport.send(bytes)
+    }
+
+    /// Ends the request's body.
+    package final func endBody() {
+        guard state == .active || wasReplaced, !bodyHasEnded else { return }
+        bodyHasEnded = true
+        transport?.endRequest()
+    }
+
+    /// Stops the answer until ``resume()``; it still may end or fail.
+    package final func pause() { transport?.pause() }
+
+    /// Goes on with the answer. Pieces come from the loop, never from inside this call.
+    package final func resume() { transport?.resume() }
+
+    /// Ends the attempt without another event. What the upstream was doing for it is cut off.
+    package final func cancel() {
+        switch state {
+        case .idle: return
+        case .waiting: endpoint?.pool.forget(self)
+        case .active: transport?.cancel()
+        }
+        finish()
+    }
+
+    final func prepare(for endpoint: Endpoint) {
+        self.endpoint = endpoint
+        state = .waiting
+        startedAt = 0
+        wasReplaced = false
+        replay.removeAll()
+        replayIsWhole = true
+        bodyHasEnded = framing == .none
+        trailers.removeAll()
+        endpoint.attemptBegan()
+    }
+
+    /// Lets go of everything; called before the last event.
+    final func finish() {
+        guard state != .idle else { return }
+        state = .idle
+        transport = nil
+        endpoint?.attemptEnded()
+    }
+
+    final func fail(_ failure: UpstreamFailure) {
+        guard state != .idle else { return }
+        finish()
+        failed(failure)
+    }
+
+    /// Sends again what was kept, after a dead connection was replaced.
+    final func replayBody() {
+        guard let transport else { return }
+        if replay.count > 0 { transport.send(replay.span) }
+        if bodyHasEnded, framing != .none { transport.endRequest() }
+    }
+}

@@ -1,0 +1,34 @@
+import Synchronization
+
+/// The bulkhead of one upstream, over all workers: how many connections, requests and waiting requests it may have.
+///
+/// Relaxed counters shared by the workers: the only thing on the way of a request that they share, and touched by two
+/// additions for each request.
+package final class UpstreamBounds: Sendable {
+    private let mostConnections: Int
+    private let mostRequests: Int
+    private let mostPending: Int
+    private let connections = Atomic<Int>(0)
+    private let requests = Atomic<Int>(0)
+    private let pending = Atomic<Int>(0)
+
+    /// Bounds for the whole process.
+    package init(connections: Int = 1024, requests: Int = 1024, pending: Int = 1024) {
+        mostConnections = connections
+        mostRequests = requests
+        mostPending = pending
+    }
+
+    func takeConnection() -> Bool { Self.take(connections, mostConnections) }
+    func giveConnection() { _ = connections.subtract(1, ordering: .relaxed) }
+    func takeRequest() -> Bool { Self.take(requests, mostRequests) }
+    func giveRequest() { _ = requests.subtract(1, ordering: .relaxed) }
+    func takePending() -> Bool { Self.take(pending, mostPending) }
+    func givePending() { _ = pending.subtract(1, ordering: .relaxed) }
+
+    private static func take(_ counter: borrowing Atomic<Int>, _ most: Int) -> Bool {
+        if counter.add(1, ordering: .relaxed).newValue <= most { return true }
+        _ = counter.subtract(1, ordering: .relaxed)
+        return false
+    }
+}

@@ -1,0 +1,28 @@
+import ByteBuffers
+
+/// The seam between an attempt and what carries it: a connection with our own HTTP/1.1 framing (``UpstreamConnection``).
+///
+/// A transport calls the attempt's events on its loop; the attempt calls these. The class is abstract: each method is
+/// overridden, and dispatch costs one indirect call.
+package class UpstreamTransport {
+    /// Whether more of the request's body is held than should be.
+    var isFull: Bool { false }
+
+    /// Whether the connection was used before, so that its peer may have closed it without our knowing.
+    var mayBeStale: Bool { false }
+
+    /// Sends a piece of the request's body.
+    func send(_ bytes: Span<UInt8>) {}
+
+    /// Ends the request.
+    func endRequest() {}
+
+    /// Stops reading the answer.
+    func pause() {}
+
+    /// Goes on reading it.
+    func resume() {}
+
+    /// Cuts the attempt off.
+    func cancel() {}
+}
