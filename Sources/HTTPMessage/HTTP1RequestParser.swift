@@ -9,6 +9,8 @@ package struct HTTP1RequestParser: Sendable {
     private let limits: HeadLimits
     private var scanner = HeadScanner()
     private var phase = Phase.start
+    /// What is left to do for the path at the end of the head.
+    private var pathRest = RequestTarget.Rest.nothing
 
     private enum Phase {
         /// Before the request line; nothing but an empty line may have come.
@@ -114,16 +116,17 @@ package struct HTTP1RequestParser: Sendable {
         }
     }
 
-    private func readRequestLine(_ range: ByteRange, into head: inout RequestHead) -> RequestError? {
+    private mutating func readRequestLine(_ range: ByteRange, into head: inout RequestHead) -> RequestError? {
         var line = RequestLine()
         if let error = line.read(range, in: head.bytes, limits: limits) { return error }
         var target = RequestTarget()
-        if let error = target.read(line.target, in: &head.bytes, method: line.method) { return error }
+        if let error = target.read(line.target, in: head.bytes, method: line.method) { return error }
         head.take(line, target)
+        pathRest = target.rest
         return nil
     }
 
-    /// What only the whole head can tell: framing, host, connection, expectation.
+    /// What only the whole head can tell: framing, host, connection, expectation. And the path that is appended to it.
     private func finish(_ head: inout RequestHead) -> RequestError? {
         if head.fields.contains(.framingLookalike) {
             return .badRequest("a framing field is spelt with an underscore")
@@ -140,7 +143,14 @@ package struct HTTP1RequestParser: Sendable {
         }
         head.connection = options
         head.keepsAlive = options.keepsAlive(head.version)
-        return readExpectation(&head)
+        if let error = readExpectation(&head) { return error }
+        switch pathRest {
+        case .nothing: return nil
+        case .normalise: return head.normalisePath().map { .badRequest($0.detail) }
+        case .add:
+            head.addPath()
+            return nil
+        }
     }
 
     /// `Expect` has one member that is known, `100-continue` (RFC 9110 §10.1.1). It is void without a body to wait for

@@ -83,6 +83,25 @@ package struct RequestHead: ~Copyable {
         isAsterisk = parts.isAsterisk
     }
 
+    /// Appends the normal form of the path where it differs from what was received.
+    mutating func normalisePath() -> PathFault? {
+        let before = bytes.count
+        if let fault = bytes.appendNormalisedPath(path) { return fault }
+        let normal = ByteRange(start: before, count: bytes.count - before)
+        if bytes.span(path).equals(bytes.span(normal)) {
+            bytes.truncate(to: before)
+        } else {
+            path = normal
+        }
+        return nil
+    }
+
+    /// Appends the path that an absolute form without one means.
+    mutating func addPath() {
+        path = ByteRange(start: bytes.count, count: 1)
+        bytes.append(isAsterisk ? UInt8(ascii: "*") : UInt8(ascii: "/"))
+    }
+
     /// Empties the head for the next request; memory is kept.
     package mutating func reset() {
         bytes.removeAll()

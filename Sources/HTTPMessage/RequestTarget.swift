@@ -12,33 +12,44 @@ struct RequestTarget {
     private(set) var port: UInt16?
     private(set) var hasAuthority = false
     private(set) var isAsterisk = false
+    /// What is left to do for the path once the whole head is there, since it adds to the bytes.
+    private(set) var rest = Rest.nothing
+
+    enum Rest {
+        /// The path is normal as it stands.
+        case nothing
+        /// The path may not be normal.
+        case normalise
+        /// The target of an absolute form has no path: `/` is meant, or `*`.
+        case add
+    }
 
     /// Reads the target at `range` in the form that the method asks for.
     ///
     /// - Parameters:
     ///   - range: Where the target stands, without the spaces around it.
-    ///   - bytes: The bytes of the head; a path is appended to them where it is not normal as it stands.
+    ///   - bytes: The bytes of the head.
     ///   - method: The method of the request.
     /// - Returns: Why the target is refused, or nil.
-    mutating func read(_ range: ByteRange, in bytes: inout ByteBuffer, method: Method) -> RequestError? {
+    mutating func read(_ range: ByteRange, in bytes: borrowing ByteBuffer, method: Method) -> RequestError? {
         if method == .connect { return readAuthorityForm(range, in: bytes) }
         guard !range.isEmpty, range.end <= bytes.count else { return .badRequest("the request target is empty") }
         switch bytes[Int(range.start)] {
         case UInt8(ascii: "/"):
-            return readPathAndQuery(from: Int(range.start), to: range.end, in: &bytes)
+            return readPathAndQuery(from: Int(range.start), to: range.end, in: bytes)
         case UInt8(ascii: "*") where range.count == 1:
             guard method == .options else { return .badRequest("the target * goes with OPTIONS alone") }
             isAsterisk = true
             path = range
             return nil
         default:
-            return readAbsoluteForm(range, in: &bytes, method: method)
+            return readAbsoluteForm(range, in: bytes, method: method)
         }
     }
 
     /// `http://authority/path?query` (RFC 9112 §3.2.2): its authority wins over `Host`.
     private mutating func readAbsoluteForm(
-        _ range: ByteRange, in bytes: inout ByteBuffer, method: Method
+        _ range: ByteRange, in bytes: borrowing ByteBuffer, method: Method
     ) -> RequestError? {
         guard let schemeLength = RequestTarget.schemeLength(bytes.span(range)) else {
             return .badRequest("the request target has no form that the method allows")
@@ -48,13 +59,12 @@ struct RequestTarget {
         while end < range.end, bytes[end] != UInt8(ascii: "/"), bytes[end] != UInt8(ascii: "?") { end += 1 }
         if let error = readAuthority(ByteRange(start: start, count: end - start), in: bytes) { return error }
         if end < range.end, bytes[end] == UInt8(ascii: "/") {
-            return readPathAndQuery(from: end, to: range.end, in: &bytes)
+            return readPathAndQuery(from: end, to: range.end, in: bytes)
         }
         if let error = readQuery(from: end, to: range.end, in: bytes.span) { return error }
         // An empty path means `/`, and `*` in OPTIONS without a query (RFC 9112 §3.2.4).
         isAsterisk = method == .options && end == range.end
-        path = ByteRange(start: bytes.count, count: 1)
-        bytes.append(isAsterisk ? UInt8(ascii: "*") : UInt8(ascii: "/"))
+        rest = .add
         return nil
     }
 
@@ -82,7 +92,7 @@ struct RequestTarget {
     }
 
     /// Reads the path that begins with `/` at `start`, and the query behind it.
-    private mutating func readPathAndQuery(from start: Int, to end: Int, in bytes: inout ByteBuffer) -> RequestError? {
+    private mutating func readPathAndQuery(from start: Int, to end: Int, in bytes: borrowing ByteBuffer) -> RequestError? {
         let (pathEnd, isNormal) = RequestTarget.scanPath(from: start, to: end, in: bytes.span)
         if pathEnd < end, bytes[pathEnd] != UInt8(ascii: "?") {
             let isBackslash = bytes[pathEnd] == UInt8(ascii: "\\")
@@ -90,7 +100,8 @@ struct RequestTarget {
         }
         if let error = readQuery(from: pathEnd, to: end, in: bytes.span) { return error }
         path = ByteRange(start: start, count: pathEnd - start)
-        return isNormal ? nil : normalisePath(in: &bytes)
+        if !isNormal { rest = .normalise }
+        return nil
     }
 
     /// The end of the path: where a `?` stands, or a byte that no path has, or the target ends. And whether the path is
@@ -123,19 +134,6 @@ struct RequestTarget {
         }
         hasQuery = true
         query = ByteRange(start: start + 1, count: end - start - 1)
-        return nil
-    }
-
-    /// Appends the normal form of the path where it differs from what was received.
-    private mutating func normalisePath(in bytes: inout ByteBuffer) -> RequestError? {
-        let before = bytes.count
-        if let fault = bytes.appendNormalisedPath(path) { return .badRequest(fault.detail) }
-        let normal = ByteRange(start: before, count: bytes.count - before)
-        if bytes.span(path).equals(bytes.span(normal)) {
-            bytes.truncate(to: before)
-        } else {
-            path = normal
-        }
         return nil
     }
 
