@@ -1,0 +1,166 @@
+import ByteBuffers
+
+/// The member names of the objects that a scan has open, and the search for duplicates among them.
+///
+/// The names of an object lie side by side at the end when it closes. Up to 16 are compared pair by pair by hash; more
+/// go through a hash table, so that the cost stays linear. The hashes are seeded: whoever writes the text cannot choose
+/// names that collide.
+struct JSONNameTable: ~Copyable {
+    struct Entry {
+        /// The name with its quotes.
+        var range: ByteRange
+        var hash: UInt32
+        var hasEscapes: Bool
+    }
+
+    /// A name that its object had already; both ranges include the quotes.
+    struct Duplicate {
+        var first: ByteRange
+        var name: ByteRange
+    }
+
+    private var entries: [Entry] = []
+    private(set) var duplicates: [Duplicate] = []
+    /// In the upper half the stamp of the object that filled the slot (any other stamp: empty), in the lower half the
+    /// number of the entry.
+    private var slots: [UInt64] = []
+    private var stamp: UInt32 = 0
+    private var decoded = ByteBuffer()
+    private let seed: UInt64
+
+    init(seed: UInt64) {
+        self.seed = seed
+    }
+
+    var count: Int { entries.count }
+
+    mutating func removeAll(keeping names: Int = .max) {
+        duplicates.removeAll(keepingCapacity: true)
+        if entries.capacity > names { entries = [] } else { entries.removeAll(keepingCapacity: true) }
+        if slots.count / 4 > names { slots = [] }
+    }
+
+    /// Adds the name of a member of the innermost open object. `range` includes the quotes.
+    mutating func append(_ range: ByteRange, hasEscapes: Bool, in text: Span<UInt8>) {
+        let hash: UInt32
+        if hasEscapes {
+            decode(range, in: text)
+            hash = seed.hash(decoded.span)
+        } else {
+            hash = seed.hash(text.extracting(unchecked: Int(range.start) + 1..<range.end - 1))
+        }
+        entries.append(Entry(range: range, hash: hash, hasEscapes: hasEscapes))
+    }
+
+    /// Ends the innermost object, whose names are those from `base` on, and adds each name that the object had before
+    /// to `duplicates`; at most one unless `all` are wanted.
+    mutating func close(from base: Int, in text: Span<UInt8>, all: Bool) {
+        if entries.count - base <= 16 {
+            compareEach(from: base, in: text, all: all)
+        } else {
+            lookEachUp(from: base, in: text, all: all)
+        }
+        entries.removeLast(entries.count - base)
+    }
+
+    private mutating func compareEach(from base: Int, in text: Span<UInt8>, all: Bool) {
+        var index = base + 1
+        while index < entries.count {
+            let hash = entries[index].hash
+            var earlier = base
+            while earlier < index {
+                if entries[earlier].hash == hash, sameName(earlier, index, in: text) {
+                    duplicates.append(Duplicate(first: entries[earlier].range, name: entries[index].range))
+                    if !all { return }
+                    break
+                }
+                earlier += 1
+            }
+            index += 1
+        }
+    }
+
+    private mutating func lookEachUp(from base: Int, in text: Span<UInt8>, all: Bool) {
+        prepareSlots(for: entries.count - base)
+        let mask = slots.count - 1
+        var index = base
+        while index < entries.count {
+            let hash = entries[index].hash
+            var slot = Int(hash) & mask
+            var isNew = true
+            while UInt32(truncatingIfNeeded: slots[slot] >> 32) == stamp {
+                let earlier = Int(UInt32(truncatingIfNeeded: slots[slot]))
+                if entries[earlier].hash == hash, sameName(earlier, index, in: text) {
+                    duplicates.append(Duplicate(first: entries[earlier].range, name: entries[index].range))
+                    if !all { return }
+                    isNew = false
+                    break
+                }
+                slot = (slot + 1) & mask
+            }
+            if isNew { slots[slot] = (UInt64(stamp) << 32) | UInt64(UInt32(truncatingIfNeeded: index)) }
+            index += 1
+        }
+    }
+
+    /// Makes the table at most half full with `count` names, and every slot of it empty.
+    private mutating func prepareSlots(for count: Int) {
+        if slots.count < count * 2 {
+            var size = 64
+            while size < count * 2 { size *= 2 }
+            slots = [UInt64](repeating: 0, count: size)
+            stamp = 0
+        } else if stamp == .max {
+            let size = slots.count
+            slots.removeAll(keepingCapacity: true)
+            slots.append(contentsOf: repeatElement(0, count: size))
+            stamp = 0
+        }
+        stamp += 1
+    }
+
+    /// Whether two entries are the same name once decoded.
+    private mutating func sameName(_ left: Int, _ right: Int, in text: Span<UInt8>) -> Bool {
+        let first = entries[left]
+        let second = entries[right]
+        if !first.hasEscapes, !second.hasEscapes { return text.slice(first.range).equals(text.slice(second.range)) }
+        decode(first.range, in: text)
+        return text.slice(second.range).jsonStringEquals(decoded.span)
+    }
+
+    private mutating func decode(_ range: ByteRange, in text: Span<UInt8>) {
+        decoded.removeAll()
+        decoded.appendDecodedJSONString(text.slice(range))
+    }
+}
+
+extension UInt64 {
+    /// A hash of `bytes` under this seed: each eight bytes are folded in by a 64 × 64 → 128 bit multiplication.
+    @inline(__always)
+    fileprivate func hash(_ bytes: Span<UInt8>) -> UInt32 {
+        let raw = bytes.bytes
+        let count = bytes.count
+        var state = self ^ (UInt64(truncatingIfNeeded: count) &* 0x9E37_79B9_7F4A_7C15)
+        if count >= 8 {
+            var offset = 0
+            while offset < count - 8 {
+                // SAFETY: offset + 8 is below count, and every bit pattern is a UInt64.
+                state = (state ^ raw.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self)).folded
+                offset += 8
+            }
+            // SAFETY: count is at least 8, and every bit pattern is a UInt64.
+            state = (state ^ raw.unsafeLoadUnaligned(fromByteOffset: count - 8, as: UInt64.self)).folded
+        } else {
+            var tail: UInt64 = 0
+            for index in 0..<count { tail = (tail << 8) | UInt64(bytes[unchecked: index]) }
+            state = (state ^ tail).folded
+        }
+        return UInt32(truncatingIfNeeded: state ^ (state >> 32))
+    }
+
+    @inline(__always)
+    private var folded: UInt64 {
+        let product = self.multipliedFullWidth(by: 0xA076_1D64_78BD_642F)
+        return product.high ^ product.low
+    }
+}

@@ -1,0 +1,305 @@
+import ByteBuffers
+
+/// An array or object whose end the scanner has not reached.
+struct OpenContainer {
+    /// Its node, or .max where it lies too deep to be kept.
+    var node: UInt32
+    /// For an object the number of names open before its own.
+    var firstName: UInt32
+    /// The offset of its opening bracket.
+    var start: UInt32
+    var isObject: Bool
+}
+
+extension JSONIndex {
+    /// Indexes `text`, which must be one JSON value (RFC 8259 §2) within `limits`. After an error the index is empty.
+    ///
+    /// The work is linear in the length of the text and uses no recursion.
+    package mutating func scan(
+        _ text: Span<UInt8>, limits: Limits = Limits(), duplicateNames: DuplicateNames = .refused
+    ) throws(JSONScanError) {
+        removeAll(keepingNodes: .max)
+        do {
+            try scanText(text, limits: limits, duplicateNames: duplicateNames)
+        } catch {
+            removeAll(keepingNodes: .max)
+            throw error
+        }
+    }
+
+    private mutating func scanText(
+        _ text: Span<UInt8>, limits: Limits, duplicateNames: DuplicateNames
+    ) throws(JSONScanError) {
+        let count = text.count
+        guard count <= Int(Int32.max) else { throw JSONScanError(.tooLarge, at: 0) }
+        // RFC 8259 §8.1: a byte order mark must not be sent, and need not be tolerated.
+        if count >= 3, text[0] == 0xEF, text[1] == 0xBB, text[2] == 0xBF { throw JSONScanError(.byteOrderMark, at: 0) }
+        open.removeAll(keepingCapacity: true)
+        var position = text.skippingWhitespace(from: 0)
+        var name = ByteRange()
+        var nameHasEscapes = false
+        var container = OpenContainer(node: .max, firstName: 0, start: 0, isObject: false)
+
+        value: while true {
+            // At the first byte of a value.
+            guard position < count else { throw JSONScanError(.unexpectedEnd, at: count) }
+            let start = position
+            let isKept = open.count <= limits.indexedDepth
+            var current = UInt32.max
+            if isKept {
+                guard nodes.count < limits.nodes else { throw JSONScanError(.tooManyNodes, at: start) }
+                current = UInt32(truncatingIfNeeded: nodes.count)
+            }
+            switch text[unchecked: position] {
+            case UInt8(ascii: "\""):
+                let hasEscapes = try text.scanString(&position)
+                if isKept {
+                    var node = JSONNode(kind: .string, start: start, name: name, nameHasEscapes: nameHasEscapes)
+                    node.hasEscapes = hasEscapes
+                    node.range.count = UInt32(truncatingIfNeeded: position - start)
+                    nodes.append(node)
+                }
+            case UInt8(ascii: "{"), UInt8(ascii: "["):
+                guard open.count < limits.depth else { throw JSONScanError(.tooDeep, at: start) }
+                let isObject = text[unchecked: position] == UInt8(ascii: "{")
+                if isKept {
+                    let kind = isObject ? JSONKind.object : JSONKind.array
+                    nodes.append(JSONNode(kind: kind, start: start, name: name, nameHasEscapes: nameHasEscapes))
+                }
+                position = text.skippingWhitespace(from: position + 1)
+                guard position < count else { throw JSONScanError(.unexpectedEnd, at: count) }
+                if text[unchecked: position] == (isObject ? UInt8(ascii: "}") : UInt8(ascii: "]")) {
+                    position += 1
+                    if isKept { nodes[Int(current)].range.count = UInt32(truncatingIfNeeded: position - start) }
+                    break
+                }
+                container = OpenContainer(
+                    node: current, firstName: UInt32(truncatingIfNeeded: names.count),
+                    start: UInt32(truncatingIfNeeded: start), isObject: isObject)
+                open.append(container)
+                if isKept, open.count <= limits.indexedDepth { nodes[Int(current)].hasIndexedChildren = true }
+                if isObject {
+                    name = try scanName(text, &position, hasEscapes: &nameHasEscapes)
+                } else {
+                    name = ByteRange()
+                }
+                continue value
+            case UInt8(ascii: "t"):
+                try text.scanLiteral("true", &position)
+                if isKept { appendScalar(.true, start, position, name, nameHasEscapes) }
+            case UInt8(ascii: "f"):
+                try text.scanLiteral("false", &position)
+                if isKept { appendScalar(.false, start, position, name, nameHasEscapes) }
+            case UInt8(ascii: "n"):
+                try text.scanLiteral("null", &position)
+                if isKept { appendScalar(.null, start, position, name, nameHasEscapes) }
+            case UInt8(ascii: "-"), 0x30...0x39:
+                try text.scanNumber(&position)
+                if isKept { appendScalar(.number, start, position, name, nameHasEscapes) }
+            default:
+                throw JSONScanError(.unexpectedByte, at: position)
+            }
+
+            // Behind a value: close what ends here, up to the next value.
+            while true {
+                position = text.skippingWhitespace(from: position)
+                if open.isEmpty { break value }
+                guard position < count else { throw JSONScanError(.unexpectedEnd, at: count) }
+                let byte = text[unchecked: position]
+                if byte == UInt8(ascii: ",") {
+                    if current != .max { nodes[Int(current)].next = UInt32(truncatingIfNeeded: nodes.count) }
+                    position = text.skippingWhitespace(from: position + 1)
+                    if container.isObject { name = try scanName(text, &position, hasEscapes: &nameHasEscapes) }
+                    continue value
+                }
+                guard byte == (container.isObject ? UInt8(ascii: "}") : UInt8(ascii: "]")) else {
+                    throw JSONScanError(.unexpectedByte, at: position)
+                }
+                position += 1
+                current = container.node
+                if current != .max {
+                    nodes[Int(current)].range.count = UInt32(truncatingIfNeeded: position - Int(container.start))
+                }
+                if container.isObject { try closeObject(container, text, duplicateNames) }
+                open.removeLast()
+                if let outer = open.last { container = outer }
+            }
+        }
+        guard position == count else { throw JSONScanError(.trailingText, at: position) }
+    }
+
+    @inline(__always)
+    private mutating func appendScalar(
+        _ kind: JSONKind, _ start: Int, _ end: Int, _ name: ByteRange, _ nameHasEscapes: Bool
+    ) {
+        var node = JSONNode(kind: kind, start: start, name: name, nameHasEscapes: nameHasEscapes)
+        node.range.count = UInt32(truncatingIfNeeded: end - start)
+        nodes.append(node)
+    }
+
+    /// Reads a name and its colon, up to the first byte of the value.
+    @inline(__always)
+    private mutating func scanName(
+        _ text: Span<UInt8>, _ position: inout Int, hasEscapes: inout Bool
+    ) throws(JSONScanError) -> ByteRange {
+        guard position < text.count else { throw JSONScanError(.unexpectedEnd, at: text.count) }
+        guard text[unchecked: position] == UInt8(ascii: "\"") else {
+            throw JSONScanError(.unexpectedByte, at: position)
+        }
+        let start = position
+        hasEscapes = try text.scanString(&position)
+        let name = ByteRange(start: start, count: position - start)
+        names.append(name, hasEscapes: hasEscapes, in: text)
+        position = text.skippingWhitespace(from: position)
+        guard position < text.count else { throw JSONScanError(.unexpectedEnd, at: text.count) }
+        guard text[unchecked: position] == UInt8(ascii: ":") else { throw JSONScanError(.unexpectedByte, at: position) }
+        position = text.skippingWhitespace(from: position + 1)
+        return name
+    }
+
+    @inline(__always)
+    private mutating func closeObject(
+        _ container: OpenContainer, _ text: Span<UInt8>, _ policy: DuplicateNames
+    ) throws(JSONScanError) {
+        let known = names.duplicates.count
+        names.close(from: Int(container.firstName), in: text, all: policy == .recorded)
+        guard names.duplicates.count > known else { return }
+        if policy == .refused { throw JSONScanError(.duplicateName, at: Int(names.duplicates[known].name.start)) }
+    }
+}
+
+extension Span where Element == UInt8 {
+    /// The offset of the first byte at or after `start` that is no white space (RFC 8259 §2).
+    @inline(__always)
+    fileprivate func skippingWhitespace(from start: Int) -> Int {
+        var index = start
+        while index < count {
+            let byte = self[unchecked: index]
+            guard byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 else { break }
+            index += 1
+        }
+        return index
+    }
+
+    /// Checks that `literal` stands at `position` and moves behind it.
+    @inline(__always)
+    fileprivate func scanLiteral(_ literal: StaticString, _ position: inout Int) throws(JSONScanError) {
+        for index in 0..<literal.utf8CodeUnitCount {
+            guard position + index < count else { throw JSONScanError(.unexpectedEnd, at: count) }
+            // SAFETY: index is below the literal's length.
+            guard self[unchecked: position + index] == literal.utf8Start[index] else {
+                throw JSONScanError(.unexpectedByte, at: position + index)
+            }
+        }
+        position += literal.utf8CodeUnitCount
+    }
+
+    /// Checks the number at `position` (RFC 8259 §6) and moves behind it.
+    @inline(__always)
+    fileprivate func scanNumber(_ position: inout Int) throws(JSONScanError) {
+        var index = position
+        func byte(_ index: Int) -> UInt8 { index < count ? self[unchecked: index] : 0 }
+        func isDigit(_ index: Int) -> Bool { byte(index) &- 0x30 < 10 }
+        func malformed(_ index: Int) -> JSONScanError {
+            index < count ? JSONScanError(.invalidNumber, at: index) : JSONScanError(.unexpectedEnd, at: count)
+        }
+        if byte(index) == UInt8(ascii: "-") { index += 1 }
+        guard isDigit(index) else { throw malformed(index) }
+        if byte(index) == UInt8(ascii: "0") {
+            index += 1
+            guard !isDigit(index) else { throw malformed(index) }
+        } else {
+            repeat { index += 1 } while isDigit(index)
+        }
+        if byte(index) == UInt8(ascii: ".") {
+            index += 1
+            guard isDigit(index) else { throw malformed(index) }
+            repeat { index += 1 } while isDigit(index)
+        }
+        if byte(index) | 0x20 == UInt8(ascii: "e") {
+            index += 1
+            if byte(index) == UInt8(ascii: "+") || byte(index) == UInt8(ascii: "-") { index += 1 }
+            guard isDigit(index) else { throw malformed(index) }
+            repeat { index += 1 } while isDigit(index)
+        }
+        position = index
+    }
+
+    /// Checks the string whose opening quote is at `position` (RFC 8259 §7), moves behind its closing quote, and says
+    /// whether it has escapes.
+    @inline(__always)
+    fileprivate func scanString(_ position: inout Int) throws(JSONScanError) -> Bool {
+        var index = position + 1
+        var hasEscapes = false
+        let raw = bytes
+        while true {
+            while index + 8 <= count {
+                // SAFETY: eight bytes from index lie within the span, and every bit pattern is a UInt64.
+                let word = UInt64(
+                    littleEndian: raw.unsafeLoadUnaligned(fromUncheckedByteOffset: index, as: UInt64.self))
+                let special = word.bytesEndingPlainText
+                if special != 0 {
+                    index += special.trailingZeroBitCount >> 3
+                    break
+                }
+                index += 8
+            }
+            guard index < count else { throw JSONScanError(.unexpectedEnd, at: count) }
+            let byte = self[unchecked: index]
+            switch byte {
+            case UInt8(ascii: "\""):
+                position = index + 1
+                return hasEscapes
+            case UInt8(ascii: "\\"):
+                hasEscapes = true
+                index = try scanEscape(index)
+            case 0x00..<0x20:
+                throw JSONScanError(.controlCharacter, at: index)
+            case 0x20..<0x80:
+                index += 1
+            default:
+                let length = utf8SequenceLength(at: index)
+                guard length > 0 else { throw JSONScanError(.invalidUTF8, at: index) }
+                index += length
+            }
+        }
+    }
+
+    /// Checks the escape whose backslash is at `index`, and returns the offset behind it.
+    @inline(never)
+    private func scanEscape(_ index: Int) throws(JSONScanError) -> Int {
+        guard index + 1 < count else { throw JSONScanError(.unexpectedEnd, at: count) }
+        switch self[index + 1] {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"), UInt8(ascii: "b"), UInt8(ascii: "f"),
+            UInt8(ascii: "n"), UInt8(ascii: "r"), UInt8(ascii: "t"):
+            return index + 2
+        case UInt8(ascii: "u"):
+            guard let first = jsonHexDigits(at: index + 2) else { throw JSONScanError(.invalidEscape, at: index) }
+            guard first & 0xF800 == 0xD800 else { return index + 6 }
+            // RFC 8259 §8.2 leaves what a lone surrogate means to chance: it has no UTF-8 form.
+            guard first < 0xDC00, index + 7 < count, self[index + 6] == UInt8(ascii: "\\"),
+                self[index + 7] == UInt8(ascii: "u"), let second = jsonHexDigits(at: index + 8)
+            else { throw JSONScanError(.loneSurrogate, at: index) }
+            guard second & 0xFC00 == 0xDC00 else { throw JSONScanError(.loneSurrogate, at: index) }
+            return index + 12
+        default:
+            throw JSONScanError(.invalidEscape, at: index)
+        }
+    }
+}
+
+extension UInt64 {
+    /// Of the eight bytes of this word, those that end a run of plain text (quote, backslash, control, non-ASCII) have
+    /// their high bit set in the result; bytes above the lowest such byte may be set wrongly.
+    @inline(__always)
+    fileprivate var bytesEndingPlainText: UInt64 {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let quote: UInt64 = self ^ (ones &* 0x22)
+        let backslash: UInt64 = self ^ (ones &* 0x5C)
+        let quotes: UInt64 = (quote &- ones) & ~quote
+        let backslashes: UInt64 = (backslash &- ones) & ~backslash
+        let controls: UInt64 = (self &- (ones &* 0x20)) & ~self
+        let found: UInt64 = quotes | backslashes | controls | self
+        return found & (ones &* 0x80)
+    }
+}
