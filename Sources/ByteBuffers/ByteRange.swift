@@ -2,7 +2,7 @@
 ///
 /// Offsets fit 32 bits because every buffer that ranges point into is bounded far below 4 GiB; larger values saturate,
 /// and readers clamp, so that a wrong range reads too little and never too much.
-public struct ByteRange: Equatable, Hashable, Sendable {
+public struct ByteRange: BitwiseCopyable, Equatable, Hashable, Sendable {
     /// Offset of the first byte.
     public var start: UInt32
     /// Number of bytes.

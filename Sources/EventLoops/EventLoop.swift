@@ -181,6 +181,9 @@ package struct EventLoopError: Error, CustomStringConvertible {
         self.doing = doing
     }
 
+    /// Something that a loop needs could not be had for lack of memory.
+    package init(outOfMemoryDoing doing: String) { self.init(code: UV_ENOMEM.rawValue, doing: doing) }
+
     package var description: String {
         // SAFETY: uv_strerror returns a string of static storage for every known code.
         "cannot \(doing): \(String(cString: uv_strerror(code)))"

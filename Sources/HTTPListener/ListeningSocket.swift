@@ -17,8 +17,11 @@ package struct ListenError: Error, CustomStringConvertible {
         reason = String(cString: strerror(code))
     }
 
-    init(_ address: SocketAddress, reason: String) {
-        self.address = address.text
+    init(_ address: SocketAddress, reason: String) { self.init(text: address.text, reason: reason) }
+
+    /// `text` is the address as it was asked for.
+    package init(text: String, reason: String) {
+        address = text
         self.reason = reason
     }
 }

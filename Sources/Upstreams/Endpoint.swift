@@ -2,9 +2,13 @@ import EventLoops
 
 /// One server of an upstream, as one worker sees it.
 package final class Endpoint {
-    package let address: EndpointAddress
-    /// Its share of the requests, relative to the other servers'.
-    package let weight: Int
+    package let server: UpstreamDefinition.Server
+    /// The value of a `Host` field for it.
+    package let hostField: [UInt8]
+    /// What stands before the path of each request.
+    package let pathPrefix: [UInt8]
+    /// Host and port, for logs.
+    package let text: [UInt8]
     /// Requests that are under way from this worker.
     package private(set) var active = 0
     /// Requests that this worker has sent it.
@@ -13,12 +17,14 @@ package final class Endpoint {
     let resolver: EndpointResolver
     let pool: ConnectionPool
 
-    init(address: EndpointAddress, weight: Int, loop: EventLoop, curl: CurlMulti, bounds: UpstreamBounds) {
-        self.address = address
-        self.weight = weight
+    init(_ server: UpstreamDefinition.Server, loop: EventLoop, curl: CurlMulti, bounds: UpstreamBounds) {
+        self.server = server
         self.bounds = bounds
-        resolver = EndpointResolver(host: address.host, loop: loop)
-        pool = ConnectionPool(address: address, resolver: resolver, loop: loop, curl: curl, bounds: bounds)
+        hostField = Array(server.address.hostField.utf8)
+        pathPrefix = Array(server.pathPrefix.utf8)
+        text = Array(server.address.text.utf8)
+        resolver = EndpointResolver(host: server.address.host, loop: loop)
+        pool = ConnectionPool(address: server.address, resolver: resolver, loop: loop, curl: curl, bounds: bounds)
         resolver.changed = { [unowned pool] in pool.addressesChanged() }
     }
 

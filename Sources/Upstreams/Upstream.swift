@@ -6,10 +6,13 @@ package struct UpstreamDefinition: Hashable, Sendable {
     package struct Server: Hashable, Sendable {
         package var address: EndpointAddress
         package var weight: Int
+        /// What stands before the path of each request, without a slash at its end.
+        package var pathPrefix: String
 
-        package init(address: EndpointAddress, weight: Int = 1) {
+        package init(address: EndpointAddress, weight: Int = 1, pathPrefix: String = "") {
             self.address = address
             self.weight = weight
+            self.pathPrefix = pathPrefix
         }
     }
 
@@ -40,12 +43,9 @@ package final class Upstream {
         self.definition = definition
         self.bounds = bounds
         endpoints = definition.servers.map { server in
-            let key = EndpointKey(upstream: definition.name, address: server.address)
-            if let endpoint = known[key], endpoint.weight == server.weight, endpoint.bounds === bounds {
-                return endpoint
-            }
-            return Endpoint(
-                address: server.address, weight: server.weight, loop: loop, curl: curl, bounds: bounds)
+            let key = EndpointKey(upstream: definition.name, server: server)
+            if let endpoint = known[key], endpoint.bounds === bounds { return endpoint }
+            return Endpoint(server, loop: loop, curl: curl, bounds: bounds)
         }
         balancer = LoadBalancer(policy: definition.policy, weights: definition.servers.map(\.weight))
         salts = definition.servers.map { server in
@@ -72,7 +72,7 @@ package final class Upstream {
 /// What makes an endpoint the same one after a reload.
 struct EndpointKey: Hashable {
     var upstream: String
-    var address: EndpointAddress
+    var server: UpstreamDefinition.Server
 }
 
 /// The upstreams of one worker: made anew with each configuration, keeping the connections that are still good.
@@ -97,7 +97,7 @@ package final class UpstreamSet {
         var current: [EndpointKey: Endpoint] = [:]
         for upstream in upstreams {
             for endpoint in upstream.endpoints {
-                current[EndpointKey(upstream: upstream.definition.name, address: endpoint.address)] = endpoint
+                current[EndpointKey(upstream: upstream.definition.name, server: endpoint.server)] = endpoint
             }
         }
         for (key, endpoint) in endpoints where current[key] !== endpoint { endpoint.retire() }
