@@ -1,0 +1,84 @@
+internal import JSON
+
+/// `gateway`: the process itself.
+package struct GatewaySection: Equatable, Sendable {
+    /// `listeners`: where clients connect; at least one, no two on one address.
+    package var listeners: [ListenerSection] = []
+    /// `admin`: the listener for operators. Default: none.
+    package var admin: AdminSection?
+    /// `workers`: threads, each with its own event loop, 1 to 1024. Default: nil, one for each processor that the
+    /// process may use. The command line's `--workers` wins.
+    package var workers: Int?
+    /// `identity`: where the user of a request comes from; the first that is found counts. Default: none, so that flags
+    /// see no user.
+    package var identity: [IdentitySection] = []
+    /// `trustedProxies`: peers whose forwarding, trace, request-id and identity headers are believed. Default: none.
+    package var trustedProxies: [AddressBlock] = []
+    /// `limits`: how much a client may ask for.
+    package var limits = LimitsSection()
+    /// `timeouts`: how long a client may take.
+    package var timeouts = TimeoutsSection()
+    /// `accessLog`: one line for each request. Nil where the file says `false`.
+    package var accessLog: AccessLogSection? = AccessLogSection()
+    /// `tracing`: which trace headers are written, and how many new traces are sampled.
+    package var tracing = TracingSection()
+    /// `servedBy`: whether responses bear `Banyan-Served-By` with the name of the upstream. Default: true.
+    package var servedBy = true
+
+    static let keys = SectionKeys([
+        "listeners", "admin", "workers", "identity", "trustedProxies", "limits", "timeouts", "accessLog", "tracing",
+        "servedBy",
+    ])
+
+    init() {}
+
+    init(_ section: SectionReader) {
+        let session = section.session
+        let listed = section.elements("listeners", isRequired: true)
+        listeners = listed.enumerated().compactMap { index, place in
+            session.section(place, ListenerSection.keys).flatMap { ListenerSection(index: index, $0) }
+        }
+        if section.has("listeners"), section.isArray("listeners"), listed.isEmpty {
+            session.report(section.pointer.appending("listeners"), "a gateway needs at least one listener")
+        }
+        if let admin = section.section("admin", AdminSection.keys) { self.admin = AdminSection(admin) }
+        workers = section.integer("workers", 1...1024)
+        identity = section.elements("identity").compactMap { place in
+            session.section(place, IdentitySection.keys).flatMap { IdentitySection($0) }
+        }
+        trustedProxies = section.elements("trustedProxies").compactMap { place in
+            guard let block = session.parsed(place, { (text) throws(ValueProblem) in try AddressBlock(parsing: text) })
+            else { return nil }
+            if block.hadHostBits {
+                session.warn(place.pointer, "bits behind the prefix are set; read as \"\(block)\"")
+            }
+            return block
+        }
+        if let limits = section.section("limits", LimitsSection.keys) { self.limits = LimitsSection(limits) }
+        if let timeouts = section.section("timeouts", TimeoutsSection.keys) {
+            self.timeouts = TimeoutsSection(timeouts)
+        }
+        if section.value("accessLog") == .bool(false) {
+            accessLog = nil
+        } else if let log = section.section("accessLog", AccessLogSection.keys, expected: "an object or false") {
+            accessLog = AccessLogSection(log)
+        }
+        if let tracing = section.section("tracing", TracingSection.keys) { self.tracing = TracingSection(tracing) }
+        section.bool("servedBy", into: &servedBy)
+    }
+
+    func effective(workers: Int) -> JSONValue {
+        .section([
+            ("listeners", .array(listeners.map(\.effective))),
+            ("admin", admin?.effective),
+            ("workers", .number(workers)),
+            ("identity", .array(identity.map(\.effective))),
+            ("trustedProxies", .array(trustedProxies.map { .text($0) })),
+            ("limits", limits.effective),
+            ("timeouts", timeouts.effective),
+            ("accessLog", accessLog?.effective ?? .bool(false)),
+            ("tracing", tracing.effective),
+            ("servedBy", .bool(servedBy)),
+        ])
+    }
+}

@@ -1,0 +1,55 @@
+internal import JSON
+
+/// An element of `gateway.listeners`: one address at which clients connect.
+package struct ListenerSection: Equatable, Sendable {
+    /// Whether a trace that a client brings is continued (tracing.md §1.7).
+    package enum Edge: String, CaseIterable, Sendable {
+        /// A public edge: clients' trace headers are dropped and each request begins a trace of its own.
+        case restart
+        /// An inner edge: traces are continued.
+        case `continue`
+    }
+
+    /// A protocol that a listener speaks.
+    package enum ListenerProtocol: String, CaseIterable, Sendable {
+        /// HTTP/1.1 and, for clients that speak it, HTTP/1.0.
+        case http1 = "http/1.1"
+    }
+
+    /// The place in `gateway.listeners`, from 0.
+    package var index: Int
+    /// `address`: where it listens; required. Port 0 takes a free port, which only the log tells.
+    package var address: ListenAddress
+    /// `protocols`: what is spoken. Default: all that is built, which is HTTP/1.1.
+    package var protocols: [ListenerProtocol] = [.http1]
+    /// `edge`: whether clients' traces are continued. Default: `restart`. Peers in `gateway.trustedProxies` are
+    /// continued in either case.
+    package var edge = Edge.restart
+
+    static let keys = SectionKeys(["address", "protocols", "edge"], later: ["tls", "proxyProtocol"])
+
+    /// Nil where the address cannot be read: nothing can be said of such a listener.
+    init?(index: Int, _ section: SectionReader) {
+        self.index = index
+        let address = section.listenAddress("address", isRequired: true)
+        if section.has("protocols") {
+            let places = section.elements("protocols")
+            protocols = section.session.distinct(places, later: ["h2"])
+            if section.isArray("protocols"), places.isEmpty {
+                section.session.report(
+                    section.pointer.appending("protocols"), "a listener speaks at least one protocol")
+            }
+        }
+        section.choice("edge", into: &edge)
+        guard let address else { return nil }
+        self.address = address
+    }
+
+    var effective: JSONValue {
+        .section([
+            ("address", .text(address)),
+            ("protocols", .array(protocols.map { .string($0.rawValue) })),
+            ("edge", .string(edge.rawValue)),
+        ])
+    }
+}

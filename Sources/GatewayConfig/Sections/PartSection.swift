@@ -1,0 +1,112 @@
+package import JSON
+
+/// A member of `aggregate`: one call and what of its answer goes into the view.
+package struct PartSection: Equatable, Sendable {
+    /// Which members of the part's answer are kept.
+    package enum Members: Equatable, Sendable {
+        /// All of them.
+        case all
+        /// `fields`: these alone.
+        case only([String])
+        /// `omit`: all but these.
+        case allBut([String])
+    }
+
+    /// The name of the part: the view's member, and what templates of other parts call it.
+    package var name: String
+    /// `from`: a context, whose flag decides for this part, or an upstream. Required.
+    package var from: String
+    /// `get` or `request`: the call. Required.
+    package var request: PartRequestSection
+    /// `optional`: whether the view is answered when this part fails. Default: false.
+    package var optional = false
+    /// `default`: the value of a failed optional part, any JSON. Default: null.
+    package var defaultValue = JSONValue.null
+    /// `timeout`: for this part, retries included. Default: 2 s.
+    package var timeout = Milliseconds.seconds(2)
+    /// `pick`: the place in the answer that is the part's value (RFC 6901). Default: the whole answer.
+    package var pick = JSONPointer()
+    /// `fields` or `omit`: which members are kept. Default: all.
+    package var members = Members.all
+
+    static let keys = SectionKeys(
+        ["from", "get", "request", "optional", "default", "timeout", "pick", "fields", "omit"],
+        later: ["each", "maxFanOut", "concurrency", "batch", "output"])
+
+    /// Why a part cannot bear `name`, or nil where it can: templates have to be able to say it.
+    static func reasonAgainst(name: String) -> String? {
+        let isPlain =
+            (1...64).contains(name.utf8.count)
+            && name.utf8.enumerated().allSatisfy { index, byte in
+                switch byte {
+                case 0x61...0x7A, 0x41...0x5A: true
+                case UInt8(ascii: "_"), 0x30...0x39, UInt8(ascii: "-"): index > 0
+                default: false
+                }
+            }
+        guard isPlain else {
+            return "the name of a part is a letter and up to 63 letters, digits, \"_\" and \"-\", found "
+                + ValueProblem.quoted(name)
+        }
+        return ["header", "query", "each"].contains(name)
+            ? "a part cannot be called \"\(name)\": templates use that name for the request" : nil
+    }
+
+    /// Nil where `from` or the call cannot be read.
+    init?(name: String, _ section: SectionReader) {
+        let session = section.session
+        self.name = name
+        let from = section.reference("from", .target, isRequired: true)
+        let request = PartRequestSection(part: section)
+        section.bool("optional", into: &optional)
+        if let place = section.place("default") {
+            defaultValue = session.json(place)
+            if section.has("optional") ? section.value("optional") == .bool(false) : true {
+                session.reportName(
+                    place.pointer, "\"default\" needs \"optional\": true, or the part fails the whole view")
+            }
+        }
+        section.duration("timeout", into: &timeout)
+        if let pick = section.parsed(
+            "pick",
+            { (text) throws(ValueProblem) in
+                guard let pointer = JSONPointer(parsing: text) else {
+                    throw ValueProblem(expected: "a JSON pointer such as \"/data/items\"", found: text)
+                }
+                return pointer
+            })
+        {
+            self.pick = pick
+        }
+        let fields = section.names("fields")
+        let omit = section.names("omit")
+        if section.has("fields"), section.has("omit") {
+            session.reportName(
+                section.pointer.appending("omit"), "\"omit\" stands instead of \"fields\", not beside it")
+        }
+        members = fields.map { .only($0) } ?? omit.map { .allBut($0) } ?? .all
+        guard let from, let request else { return nil }
+        self.from = from
+        self.request = request
+    }
+
+    var effective: JSONValue {
+        var fields: JSONValue?
+        var omit: JSONValue?
+        switch members {
+        case .all: break
+        case .only(let names): fields = .array(names.map { .string($0) })
+        case .allBut(let names): omit = .array(names.map { .string($0) })
+        }
+        return .section([
+            ("from", .string(from)),
+            ("request", request.effective),
+            ("optional", .bool(optional)),
+            ("default", optional ? defaultValue : nil),
+            ("timeout", .text(timeout)),
+            ("pick", .string(pick.description)),
+            ("fields", fields),
+            ("omit", omit),
+        ])
+    }
+}

@@ -1,0 +1,38 @@
+internal import JSON
+
+/// An element of an upstream's `servers`: a URL, or an object with a URL and more.
+package struct ServerSection: Equatable, Sendable {
+    /// `url`: `http(s)://host[:port][/prefix]`; required.
+    package var url: ServerURL
+    /// `weight`: the server's share compared with the others', 1 to 1000. Default: 1. A server that is to get nothing
+    /// is taken out of the list.
+    package var weight = 1
+    /// `zone`: a label for where the server stands, 1 to 64 characters. Default: none. It is shown with the server and
+    /// does not change balancing.
+    package var zone: String?
+
+    static let keys = SectionKeys(["url", "weight", "zone"])
+
+    init(url: ServerURL) {
+        self.url = url
+    }
+
+    /// Nil where the URL cannot be read.
+    init?(at place: SectionPlace, _ session: ReadingSession) {
+        if case .string = place.value {
+            guard let url = session.parsed(place, ServerURL.init(parsing:)) else { return nil }
+            self.url = url
+            return
+        }
+        guard let section = session.section(place, Self.keys, expected: "a URL or an object") else { return nil }
+        let url = section.parsed("url", isRequired: true, ServerURL.init(parsing:))
+        section.integer("weight", into: &weight, 1...1000)
+        zone = section.line("zone", upTo: 64)
+        guard let url else { return nil }
+        self.url = url
+    }
+
+    var effective: JSONValue {
+        .section([("url", .text(url)), ("weight", .number(weight)), ("zone", zone.map { .string($0) })])
+    }
+}

@@ -1,0 +1,114 @@
+internal import JSON
+
+/// A member of `upstreams`: servers that give the same answers, written as an object or, short, as one URL.
+package struct UpstreamSection: Equatable, Sendable {
+    /// The Host header that an upstream gets.
+    package enum HostHeader: Equatable, Sendable {
+        /// `"preserve"`: the client's.
+        case preserve
+        /// `"server"`: host and port of the server that was chosen.
+        case server
+        /// Any other text: this name, with a port where one is written.
+        case fixed(String)
+    }
+
+    /// The name: 1 to 64 letters, digits, `.`, `-` and `_`, because it stands in headers, metrics and baggage.
+    package var name: String
+    /// `servers`: at least one; required.
+    package var servers: [ServerSection] = []
+    /// `tls`: how `https` servers are verified, and with which certificate we come.
+    package var tls = UpstreamTLSSection()
+    /// `host`: the Host header that is sent. Default: `server`.
+    package var host = HostHeader.server
+    /// `connectTimeout`: to open a connection, name look-up and TLS included; then 502 or another server. Default: 1 s.
+    package var connectTimeout = TimeLimit.after(.seconds(1))
+    /// `timeout`: from the request being sent to the end of the response's head; then 504. Default: 15 s.
+    package var timeout = TimeLimit.after(.seconds(15))
+    /// `idleTimeout`: between two bytes of a body, either way. Default: 60 s. `"none"` for event streams.
+    package var idleTimeout = TimeLimit.after(.seconds(60))
+    /// `totalTimeout`: the whole exchange, retries included. Default: none.
+    package var totalTimeout = TimeLimit.none
+    /// `balance`: which server gets the next request. Default: `least-request`.
+    package var balance = BalanceSection.leastRequest
+    /// `maxConnections`: open connections to the upstream, all workers together, 1 to 1 048 576. Default: 1024.
+    package var maxConnections = 1024
+    /// `maxRequests`: requests at work in the upstream, all workers together, 1 to 1 048 576; beyond it they wait in
+    /// `maxPending`. Default: 1024.
+    package var maxRequests = 1024
+    /// `maxPending`: requests that wait for their turn, all workers together, 0 to 1 048 576; beyond it 503 with
+    /// `Retry-After` at once. Default: 1024.
+    package var maxPending = 1024
+
+    static let keys = SectionKeys(
+        [
+            "servers", "tls", "host", "connectTimeout", "timeout", "idleTimeout", "totalTimeout", "balance",
+            "maxConnections", "maxRequests", "maxPending",
+        ],
+        later: ["protocol", "transport", "retry", "health", "outlier", "breaker", "pools", "active"])
+
+    /// Reads the value at `place`. What cannot be read is reported and keeps its default, so that the name is known to
+    /// the checks that follow.
+    init(name: String, at place: SectionPlace, _ session: ReadingSession) {
+        self.name = name
+        if case .string = place.value {
+            if let url = session.parsed(place, ServerURL.init(parsing:)) { servers = [ServerSection(url: url)] }
+            return
+        }
+        guard let section = session.section(place, Self.keys, expected: "a URL or an object") else { return }
+        let hasPools = section.has("pools")
+        let places = section.elements("servers", isRequired: !hasPools)
+        servers = places.compactMap { ServerSection(at: $0, session) }
+        if section.isArray("servers"), places.isEmpty {
+            session.report(section.pointer.appending("servers"), "an upstream needs at least one server")
+        }
+        if let tls = section.section("tls", UpstreamTLSSection.keys) { self.tls = UpstreamTLSSection(tls) }
+        if let host = section.string("host") { self.host = Self.host(host, section) }
+        section.timeLimit("connectTimeout", into: &connectTimeout)
+        section.timeLimit("timeout", into: &timeout)
+        section.timeLimit("idleTimeout", into: &idleTimeout)
+        section.timeLimit("totalTimeout", into: &totalTimeout)
+        if let place = section.place("balance") { balance = BalanceSection(at: place, session) ?? balance }
+        section.integer("maxConnections", into: &maxConnections, 1...1_048_576)
+        section.integer("maxRequests", into: &maxRequests, 1...1_048_576)
+        section.integer("maxPending", into: &maxPending, 0...1_048_576)
+    }
+
+    private static func host(_ text: String, _ section: SectionReader) -> HostHeader {
+        switch text {
+        case "preserve": return .preserve
+        case "server": return .server
+        default:
+            do throws(ValueProblem) {
+                let parsed = try HostAndPort(parsing: text)
+                return .fixed(parsed.port.map { "\(parsed.host):\($0)" } ?? parsed.host.description)
+            } catch {
+                section.session.report(
+                    section.pointer.appending("host"),
+                    "expected \"preserve\", \"server\" or a fixed name, found \(ValueProblem.quoted(text))")
+                return .server
+            }
+        }
+    }
+
+    var effective: JSONValue {
+        let host: String
+        switch self.host {
+        case .preserve: host = "preserve"
+        case .server: host = "server"
+        case .fixed(let name): host = name
+        }
+        return .section([
+            ("servers", .array(servers.map(\.effective))),
+            ("tls", tls.effective),
+            ("host", .string(host)),
+            ("connectTimeout", .text(connectTimeout)),
+            ("timeout", .text(timeout)),
+            ("idleTimeout", .text(idleTimeout)),
+            ("totalTimeout", .text(totalTimeout)),
+            ("balance", balance.effective),
+            ("maxConnections", .number(maxConnections)),
+            ("maxRequests", .number(maxRequests)),
+            ("maxPending", .number(maxPending)),
+        ])
+    }
+}

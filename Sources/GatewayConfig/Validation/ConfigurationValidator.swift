@@ -1,0 +1,167 @@
+internal import JSON
+
+/// What no single section can see: names that stand for nothing, addresses that collide, files that are not there.
+///
+/// Patterns, templates, cycles between parts and flags are compiled by other rooms, which add their findings to the
+/// reading.
+struct ConfigurationValidator {
+    let configuration: GatewayConfiguration
+    let session: ReadingSession
+    let files: FileAccess?
+
+    func validate() {
+        checkReferences()
+        checkNames()
+        checkListeners()
+        checkAdmin()
+        checkIdentity()
+        checkServers()
+        checkFlags()
+        checkFiles()
+        if session.source.root.value(at: JSONPointer(["routes"])) == .array([]) {
+            session.warn(JSONPointer(["routes"]), "no route: every request is answered with 404")
+        }
+    }
+
+    // MARK: - Names
+
+    /// Every name leads to something; the nearest one is offered where it does not.
+    private func checkReferences() {
+        let contexts = configuration.contexts.map(\.name)
+        let upstreams = configuration.upstreams.map(\.name)
+        let upstreamSet = Set(upstreams)
+        let contextSet = Set(contexts)
+        let targets = contexts + upstreams.filter { !contextSet.contains($0) }
+        for reference in session.references where !upstreamSet.contains(reference.name) {
+            let name = ValueProblem.quoted(reference.name)
+            switch reference.kind {
+            case .upstream:
+                if contextSet.contains(reference.name) {
+                    session.report(reference.pointer, "\(name) is a context; expected an upstream")
+                } else {
+                    session.report(
+                        reference.pointer,
+                        "unknown upstream \(name)" + ValueProblem.hint(reference.name, upstreams, listed: true))
+                }
+            case .target where !contextSet.contains(reference.name):
+                session.report(
+                    reference.pointer,
+                    "unknown context or upstream \(name)" + ValueProblem.hint(reference.name, targets, listed: true))
+            case .target: break
+            }
+        }
+    }
+
+    /// A context may bear the name of the upstream that it is extracted to: that is the common case. Where it never
+    /// leads there, `to` does not mean what a reader takes it to mean.
+    private func checkNames() {
+        let upstreams = Set(configuration.upstreams.map(\.name))
+        for context in configuration.contexts where upstreams.contains(context.name) {
+            if context.upstreams.contains(where: { $0.name == context.name }) { continue }
+            let name = ValueProblem.quoted(context.name)
+            session.add(
+                session.source.issue(
+                    .warning, atName: JSONPointer(["contexts", context.name]),
+                    "the context hides the upstream \(name) in \"to\" and \"from\", but never leads to it"))
+        }
+    }
+
+    // MARK: - Listeners
+
+    private func checkListeners() {
+        var seen: [ListenerSection] = []
+        for listener in configuration.gateway.listeners {
+            if let first = seen.first(where: { $0.address.collides(with: listener.address) }) {
+                session.report(
+                    JSONPointer(["gateway", "listeners", String(listener.index), "address"]),
+                    "listener \(first.index) already listens on \(first.address)")
+            }
+            seen.append(listener)
+        }
+        if let admin = configuration.gateway.admin,
+            let first = seen.first(where: { $0.address.collides(with: admin.address) })
+        {
+            session.report(
+                JSONPointer(["gateway", "admin", "address"]),
+                "listener \(first.index) already listens on \(first.address)")
+        }
+    }
+
+    /// A warning, not an error: in a container the probes of the orchestrator come from outside the loopback address,
+    /// and who may reach the port is the network policy's business. But nobody should open it without having been told.
+    private func checkAdmin() {
+        guard let admin = configuration.gateway.admin, admin.token == nil, !admin.address.isLocal else { return }
+        session.warn(
+            JSONPointer(["gateway", "admin", "address"]),
+            "others can reach \(admin.address) and read configuration and flags: add a \"token\" or listen on 127.0.0.1"
+        )
+    }
+
+    /// Identity headers are believed from trusted peers alone; without any, the header can never name a user.
+    private func checkIdentity() {
+        guard !session.source.has(JSONPointer(["gateway", "trustedProxies"])) else { return }
+        for (index, identity) in configuration.gateway.identity.enumerated() {
+            guard case .header(let name) = identity else { continue }
+            session.warn(
+                JSONPointer(["gateway", "identity", String(index), "header"]),
+                "\(ValueProblem.quoted(name)) is believed only from \"trustedProxies\", and none are given")
+        }
+    }
+
+    // MARK: - Upstreams and flags
+
+    private func checkServers() {
+        for upstream in configuration.upstreams {
+            let pointer = JSONPointer(["upstreams", upstream.name])
+            var seen: Set<ServerURL> = []
+            for server in upstream.servers where !seen.insert(server.url).inserted {
+                session.warn(
+                    pointer.appending("servers"),
+                    "\(server.url) stands here twice; a \"weight\" gives it a larger share")
+            }
+            let tls = pointer.appending("tls")
+            if session.source.has(tls), !upstream.servers.isEmpty, !upstream.servers.contains(where: \.url.isSecure) {
+                session.warn(tls, "without effect: no server of this upstream is https")
+            }
+        }
+    }
+
+    /// A context whose flag can never be found is always off, which nobody writes on purpose.
+    private func checkFlags() {
+        guard !session.source.has(JSONPointer(["flags"])) else { return }
+        for context in configuration.contexts {
+            guard let choice = context.choice else { continue }
+            session.report(
+                JSONPointer(["contexts", context.name, "flag"]),
+                "the flag \(ValueProblem.quoted(choice.flag)) needs a file: add \"flags\": \"flags.json\"")
+        }
+    }
+
+    // MARK: - Files
+
+    private func checkFiles() {
+        guard let files else { return }
+        if let flags = configuration.flags { checkFile(flags, ["flags"], files) }
+        if let token = configuration.gateway.admin?.token {
+            do throws(ValueProblem) {
+                _ = try token.value(files: files)
+            } catch {
+                session.report(JSONPointer(["gateway", "admin", "token"]), error.message)
+            }
+        }
+        for upstream in configuration.upstreams {
+            let place = ["upstreams", upstream.name, "tls"]
+            for (key, path) in [
+                ("ca", upstream.tls.ca), ("certificate", upstream.tls.certificate), ("key", upstream.tls.key),
+            ] {
+                if let path { checkFile(path, place + [key], files) }
+            }
+        }
+    }
+
+    private func checkFile(_ path: String, _ place: [String], _ files: FileAccess) {
+        if !files.isReadable(path) {
+            session.report(JSONPointer(place), "cannot read the file \(ValueProblem.quoted(path))")
+        }
+    }
+}

@@ -1,0 +1,59 @@
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#elseif canImport(Darwin)
+    internal import Darwin
+#endif
+
+/// What the configuration needs of the file system: whether a file can be read, and what is in it. A parameter, so that
+/// tests need no disk and `banyan check` sees what `banyan run` would.
+package struct FileAccess: Sendable {
+    /// Whether there is a readable file at the path.
+    package var isReadable: @Sendable (_ path: String) -> Bool
+    /// The bytes of the file at the path, or nil where it cannot be read or is larger than ``maximumSize``.
+    package var contents: @Sendable (_ path: String) -> [UInt8]?
+
+    /// The largest file that ``contents`` reads: 16 MiB. A configuration of ten thousand routes has 2 MiB.
+    package static let maximumSize = 16 << 20
+
+    /// File access by these two functions.
+    package init(
+        isReadable: @escaping @Sendable (String) -> Bool, contents: @escaping @Sendable (String) -> [UInt8]?
+    ) {
+        self.isReadable = isReadable
+        self.contents = contents
+    }
+
+    /// Files held in memory: for tests.
+    package init(inMemory files: [String: [UInt8]]) {
+        self.init(isReadable: { files[$0] != nil }, contents: { files[$0] })
+    }
+
+    /// The real file system.
+    package static let system = FileAccess(
+        isReadable: { path in
+            var status = stat()
+            return stat(path, &status) == 0 && status.st_mode & S_IFMT != S_IFDIR && access(path, R_OK) == 0
+        },
+        contents: readFile)
+
+    @Sendable private static func readFile(_ path: String) -> [UInt8]? {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 64 << 10)
+        while true {
+            // SAFETY: the pointer is used during the call only, and read(2) writes at most the count that it is given.
+            let count = chunk.withUnsafeMutableBytes { read(descriptor, $0.baseAddress, $0.count) }
+            if count == 0 { return bytes }
+            if count < 0 {
+                if errno == EINTR { continue }
+                return nil
+            }
+            bytes += chunk[..<count]
+            if bytes.count > maximumSize { return nil }
+        }
+    }
+}

@@ -1,0 +1,22 @@
+import Foundation
+import GatewayConfig
+import Testing
+
+/// The real file system behind `FileAccess.system`.
+@Suite struct FileAccessTests {
+    @Test func readsFiles() throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "banyan-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let file = folder.appending(path: "file")
+        let content = (0..<200_000).map { UInt8(truncatingIfNeeded: $0 &* 31) }
+        try Data(content).write(to: file)
+        let files = FileAccess.system
+        #expect(files.isReadable(file.path))
+        #expect(files.contents(file.path) == content)
+        #expect(!files.isReadable(folder.path))
+        #expect(files.contents(folder.path) == nil)
+        #expect(!files.isReadable(folder.appending(path: "none").path))
+        #expect(files.contents(folder.appending(path: "none").path) == nil)
+    }
+}
