@@ -1,0 +1,115 @@
+/// What the access log can say about a request; the raw text is its name in a line of JSON and in a template.
+package enum AccessLogField: UInt8, CaseIterable, Sendable {
+    /// When the request began: RFC 3339 in UTC, with milliseconds.
+    case time
+    case requestID
+    /// The trace, 32 hexadecimal digits; with `span_id` and `trace_flags` the names that OpenTelemetry asks for in logs.
+    case traceID
+    /// The gateway's own span, 16 hexadecimal digits.
+    case spanID
+    /// The flags of the trace, 2 hexadecimal digits.
+    case traceFlags
+    /// The address of the client, the real one where a trusted proxy told it.
+    case client
+    case method
+    /// The host that was asked for, as received.
+    case host
+    /// The path as received, without the query.
+    case path
+    /// The query as received. It may hold secrets, so that a line of JSON leaves it out.
+    case query
+    /// The version of HTTP, `HTTP/1.1`.
+    case protocolVersion
+    /// The name of the route.
+    case route
+    /// The status of the answer; 499 where the client left before there was one.
+    case status
+    /// The word for what went wrong, nothing where all went well.
+    case cause
+    /// The bytes of the request's body, without framing.
+    case bytesIn
+    /// The bytes of the answer's body, without framing.
+    case bytesOut
+    /// From the first byte of the request to the last of the answer, in milliseconds with three decimals.
+    case duration
+    /// The name of the upstream that answered.
+    case upstream
+    /// Its address.
+    case upstreamAddress
+    /// From the beginning of the last attempt to the head of its answer, in milliseconds with three decimals.
+    case upstreamTime
+    /// How often an upstream was asked, retries included.
+    case attempts
+    /// The decisions of flags.
+    case flags
+    /// The calls that a view was composed of.
+    case parts
+    /// The user for whom flags were evaluated. Personal, so that only a template that names it has it.
+    case user
+    case userAgent
+    /// The page that led here. It may hold secrets, so that a line of JSON leaves it out.
+    case referer
+
+    /// The name in a line of JSON and in a template.
+    package var name: StaticString {
+        switch self {
+        case .time: "time"
+        case .requestID: "request_id"
+        case .traceID: "trace_id"
+        case .spanID: "span_id"
+        case .traceFlags: "trace_flags"
+        case .client: "client"
+        case .method: "method"
+        case .host: "host"
+        case .path: "path"
+        case .query: "query"
+        case .protocolVersion: "protocol"
+        case .route: "route"
+        case .status: "status"
+        case .cause: "cause"
+        case .bytesIn: "bytes_in"
+        case .bytesOut: "bytes_out"
+        case .duration: "duration_ms"
+        case .upstream: "upstream"
+        case .upstreamAddress: "upstream_address"
+        case .upstreamTime: "upstream_time_ms"
+        case .attempts: "attempts"
+        case .flags: "flags"
+        case .parts: "parts"
+        case .user: "user"
+        case .userAgent: "user_agent"
+        case .referer: "referer"
+        }
+    }
+
+    /// The fields of a line of JSON, in their order.
+    static let json: [AccessLogField] = [
+        .time, .requestID, .traceID, .spanID, .traceFlags, .client, .method, .host, .path, .protocolVersion, .route,
+        .status, .cause, .bytesIn, .bytesOut, .duration, .upstream, .upstreamAddress, .upstreamTime, .attempts, .flags,
+        .parts, .userAgent,
+    ]
+
+    /// The fields of a line in the combined format.
+    static let combined: [AccessLogField] = [
+        .client, .time, .method, .path, .query, .protocolVersion, .status, .bytesOut, .referer, .userAgent,
+    ]
+}
+
+/// A set of fields: what a format writes, so that a record need not take up what nobody reads.
+package struct AccessLogFieldSet: Equatable, Sendable {
+    private var bits: UInt32 = 0
+
+    /// The set of these fields.
+    package init(_ fields: [AccessLogField] = []) {
+        for field in fields { insert(field) }
+    }
+
+    /// Adds a field.
+    package mutating func insert(_ field: AccessLogField) { bits |= 1 << UInt32(field.rawValue) }
+
+    /// Whether a field is in it.
+    package func contains(_ field: AccessLogField) -> Bool { bits & 1 << UInt32(field.rawValue) != 0 }
+
+    /// Takes all fields away.
+    mutating func removeAll() { bits = 0 }
+}
