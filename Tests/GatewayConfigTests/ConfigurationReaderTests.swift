@@ -155,6 +155,10 @@ import Testing
         #expect(reading.configuration == nil)
         #expect(reading.draft?.routes.count == 4)
         #expect(reading.issues.count == 2)
+        #expect(reading.hasError(at: JSONPointer(["routes", "0", "to"])))
+        #expect(reading.hasError(at: JSONPointer(["routes", "0"])))
+        #expect(!reading.hasError(at: JSONPointer(["routes", "1"])))
+        #expect(!reading.hasError(at: JSONPointer(["routes", "0", "match"])))
         #expect(Fixture.read(Array("[".utf8)).draft == nil)
     }
 

@@ -1,4 +1,4 @@
-internal import JSON
+package import JSON
 
 /// What a reading of routes.json brought.
 package struct ConfigurationReading {
@@ -16,6 +16,11 @@ package struct ConfigurationReading {
     /// ``configuration`` where one of them is an error.
     package func adding(_ found: [ConfigurationIssue]) -> ConfigurationReading {
         ConfigurationReading(draft: draft, issues: issues + found, source: source)
+    }
+
+    /// Whether an error stands at `pointer` or below: what is known to be wrong need not be compiled, too.
+    package func hasError(at pointer: JSONPointer) -> Bool {
+        issues.contains { $0.severity == .error && $0.pointer.tokens.starts(with: pointer.tokens) }
     }
 
     init(draft: GatewayConfiguration?, issues: [ConfigurationIssue], source: ConfigurationSource) {

@@ -54,6 +54,11 @@ final class ReadingSession {
         issues.append(source.issue(.warning, at: pointer, message))
     }
 
+    /// Whether an error was found at `pointer` or below.
+    func hasError(under pointer: JSONPointer) -> Bool {
+        issues.contains { $0.severity == .error && $0.pointer.tokens.starts(with: pointer.tokens) }
+    }
+
     /// Adds an issue that was found elsewhere.
     func add(_ issue: ConfigurationIssue) {
         issues.append(issue)

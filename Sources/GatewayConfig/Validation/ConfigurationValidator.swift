@@ -57,11 +57,15 @@ struct ConfigurationValidator {
     private func checkNames() {
         let upstreams = Set(configuration.upstreams.map(\.name))
         for context in configuration.contexts where upstreams.contains(context.name) {
-            if context.upstreams.contains(where: { $0.name == context.name }) { continue }
+            let pointer = JSONPointer(["contexts", context.name])
+            // Where one of its names is wrong, nobody knows yet where the context leads.
+            if session.hasError(under: pointer) || context.upstreams.contains(where: { $0.name == context.name }) {
+                continue
+            }
             let name = ValueProblem.quoted(context.name)
             session.add(
                 session.source.issue(
-                    .warning, atName: JSONPointer(["contexts", context.name]),
+                    .warning, atName: pointer,
                     "the context hides the upstream \(name) in \"to\" and \"from\", but never leads to it"))
         }
     }
