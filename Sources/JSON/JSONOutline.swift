@@ -5,6 +5,14 @@ final class JSONOutline {
     private let text: [UInt8]
     private var index: JSONIndex?
     private var scanError: JSONScanError?
+    /// The position of every `landmarkDistance`th byte, as far as positions were asked for: in a large file with many
+    /// errors lines are not counted from the top for each of them.
+    private var landmarks = [SourcePosition(line: 1, column: 1, offset: 0)]
+    private static let landmarkDistance = 4096
+    /// The children of the arrays and objects on the way to a position, by the number of their node: the next position
+    /// is mostly a neighbour.
+    private var elements: [UInt32: [JSONNodeID]] = [:]
+    private var members: [UInt32: [[UInt8]: JSONNodeID]] = [:]
 
     init(_ text: [UInt8]) {
         self.text = text
@@ -107,7 +115,13 @@ final class JSONOutline {
 
     private func position(at offset: Int) -> SourcePosition {
         let text = text
-        return SourcePosition(offset: offset, in: text.span)
+        let offset = max(0, min(offset, text.count))
+        let wanted = offset / Self.landmarkDistance
+        while landmarks.count <= wanted {
+            let next = landmarks.count * Self.landmarkDistance
+            landmarks.append(SourcePosition(offset: next, in: text.span, after: landmarks[landmarks.count - 1]))
+        }
+        return SourcePosition(offset: offset, in: text.span, after: landmarks[wanted])
     }
 
     private func decoded(_ quoted: ByteRange) -> String {
@@ -121,17 +135,36 @@ final class JSONOutline {
     private func child(_ token: String, of parent: JSONNodeID) -> JSONNodeID? {
         guard let kind = index?[parent].kind else { return nil }
         if kind == .array {
-            return JSONPointer.arrayIndex(token).flatMap { index?.element($0, of: parent) }
+            guard let place = JSONPointer.arrayIndex(token) else { return nil }
+            let elements = elements(of: parent)
+            return place < elements.count ? elements[place] : nil
         }
-        let text = text
-        let name = Array(token.utf8)
-        var found: JSONNodeID?
+        return members(of: parent)[Array(token.utf8)]
+    }
+
+    private func elements(of parent: JSONNodeID) -> [JSONNodeID] {
+        if let known = elements[parent.rawValue] { return known }
+        var listed: [JSONNodeID] = []
         var child = index?.firstChild(of: parent)
         while let current = child {
-            if index?[current].isNamed(name.span, in: text.span) == true { found = current }
+            listed.append(current)
             child = index?.next(after: current)
         }
-        return found
+        elements[parent.rawValue] = listed
+        return listed
+    }
+
+    /// Names are told apart by their bytes: two strings that Swift takes for equal can be two members.
+    private func members(of parent: JSONNodeID) -> [[UInt8]: JSONNodeID] {
+        if let known = members[parent.rawValue] { return known }
+        var named: [[UInt8]: JSONNodeID] = [:]
+        var child = index?.firstChild(of: parent)
+        while let current = child, let name = index?[current].name {
+            named[Array(decoded(name).utf8)] = current
+            child = index?.next(after: current)
+        }
+        members[parent.rawValue] = named
+        return named
     }
 
     /// The pointer to the member whose name begins at `offset`.

@@ -15,10 +15,15 @@ package struct SourcePosition: Hashable, Sendable, Comparable, CustomStringConve
 
     /// The position of the byte at `offset` of `text`, which is clamped to the end of the text.
     package init(offset: Int, in text: Span<UInt8>) {
-        let end = max(0, min(offset, text.count))
-        var line = 1
-        var column = 1
-        for index in 0..<end {
+        self.init(offset: offset, in: text, after: SourcePosition(line: 1, column: 1, offset: 0))
+    }
+
+    /// The same, counted from an earlier position of the same text.
+    init(offset: Int, in text: Span<UInt8>, after earlier: SourcePosition) {
+        let end = max(earlier.offset, min(offset, text.count))
+        var line = earlier.line
+        var column = earlier.column
+        for index in earlier.offset..<end {
             let byte = text[index]
             if byte == UInt8(ascii: "\n") {
                 line += 1

@@ -22,6 +22,22 @@ import Testing
         }
     }
 
+    /// Positions far down a text are those that counting from its top gives, in whatever order they are asked for.
+    @Test func positionsFarDown() throws {
+        let members = (0..<2000).map { "\($0 % 7 == 0 ? "\n" : " ")\"é\($0)\": \"😀\($0)\"" }.joined(separator: ",")
+        let text = Array("{\(members)\n}".utf8)
+        let document = try JSONDocument(parsing: text)
+        for number in [1999, 3, 1000, 0, 1998, 777, 1999] {
+            let pointer = JSONPointer(["é\(number)"])
+            let value = document.position(of: pointer)
+            let name = document.positionOfName(of: pointer)
+            expect(value, SourcePosition(offset: value.offset, in: text.span))
+            expect(name, SourcePosition(offset: name.offset, in: text.span))
+            #expect(text[value.offset...].starts(with: "\"😀\(number)\"".utf8))
+            #expect(text[name.offset...].starts(with: "\"é\(number)\"".utf8))
+        }
+    }
+
     @Test func valuesOfEveryKind() throws {
         let value = try value(#"{"z":[null,true,false,-1,1.5,"é\ud83d\ude00"],"a":{},"m":[]}"#)
         #expect(
