@@ -175,6 +175,20 @@ import Testing
         }
     }
 
+    /// Two thousand routes, each with two errors: told one by one, in the order of the file.
+    @Test func readsALargeFileFullOfErrors() throws {
+        let routes = (0..<2000).map { #"    { "match": "/r\#($0)/{id}", "to": "monolit", "tiemout": "1s" }"# }
+        let text = Self.small.replacing(
+            #"    { "match": "/{rest...}", "to": "tasks" },"#, with: routes.joined(separator: ",\n") + ",")
+        let reading = Fixture.read(Array(text.utf8))
+        #expect(reading.issues.count == 4000)
+        #expect(reading.draft?.routes.count == 2003)
+        #expect(reading.issues.map(\.position) == reading.issues.map(\.position).sorted())
+        #expect(
+            reading.lines.first
+                == #"routes.json:6:34: /routes/0/to: unknown context or upstream "monolit", did you mean "monolith"?"#)
+    }
+
     // MARK: - The effective configuration
 
     @Test(arguments: try Fixture.all(.good)) func readsWhatItShows(_ fixture: Fixture) throws {

@@ -25,9 +25,14 @@ package struct ConfigurationReading {
 
     init(draft: GatewayConfiguration?, issues: [ConfigurationIssue], source: ConfigurationSource) {
         var sorted: [ConfigurationIssue] = []
-        // Sorting by offset and then by arrival: Swift's sort is stable, and equal issues say nothing twice.
-        for issue in issues.sorted(by: { $0.position.offset < $1.position.offset }) where !sorted.contains(issue) {
-            sorted.append(issue)
+        let inOrder = issues.enumerated().sorted {
+            ($0.element.position.offset, $0.offset) < ($1.element.position.offset, $1.offset)
+        }
+        for (_, issue) in inOrder {
+            // The same said twice of one place says nothing more; only issues of one place can be equal.
+            var earlier = sorted.count - 1
+            while earlier >= 0, sorted[earlier].position == issue.position, sorted[earlier] != issue { earlier -= 1 }
+            if earlier < 0 || sorted[earlier] != issue { sorted.append(issue) }
         }
         configuration = sorted.contains { $0.severity == .error } ? nil : draft
         self.draft = draft
