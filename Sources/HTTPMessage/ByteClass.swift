@@ -54,26 +54,40 @@ extension Span where Element == UInt8 {
         return count > 0
     }
 
-    /// The offset of the first byte in `start..<end` below 0x20 or equal to 0x7F, or `end`. Eight bytes at a time.
+    /// The offset of the first byte in `start..<end` below 0x20 or equal to 0x7F, or `end`. Sixteen bytes at a time.
     @inline(__always)
     func firstControl(from start: Int, to end: Int) -> Int {
-        let ones: UInt64 = 0x0101_0101_0101_0101
-        let highs: UInt64 = 0x8080_8080_8080_8080
+        let bytes = bytes
         var index = start
-        while end - index >= 8 {
+        while end - index >= 16 {
             // SAFETY: any eight bytes are an integer, and the span checks that they lie within it.
-            let word = UInt64(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: index, as: UInt64.self))
-            let delete = word ^ (ones &* 0x7F)
-            // The lowest marked byte is exact: a borrow can only mark bytes above a true hit.
-            let hits = (((word &- ones &* 0x20) & ~word) | ((delete &- ones) & ~delete)) & highs
-            if hits != 0 { return index + hits.trailingZeroBitCount / 8 }
-            index += 8
+            let low = UInt64(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: index, as: UInt64.self))
+            let high = UInt64(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: index + 8, as: UInt64.self))
+            let lowControls = low.markedControls
+            let highControls = high.markedControls
+            if lowControls | highControls != 0 {
+                let bit = lowControls != 0 ? lowControls.trailingZeroBitCount : 64 + highControls.trailingZeroBitCount
+                return index + bit / 8
+            }
+            index += 16
         }
         while index < end {
-            let byte = self[index]
+            let byte = self[unchecked: index]
             if byte < 0x20 || byte == 0x7F { return index }
             index += 1
         }
         return end
+    }
+}
+
+extension UInt64 {
+    /// The high bit of each of its eight bytes that is below 0x20 or equal to 0x7F. The lowest one that is set is exact;
+    /// above it, a byte can be marked wrongly.
+    @inline(__always)
+    fileprivate var markedControls: UInt64 {
+        // Below 0x20 a subtraction borrows into the high bit; 0x7F plus one carries into it.
+        let below = self &- 0x2020_2020_2020_2020
+        let delete = (self & 0x7F7F_7F7F_7F7F_7F7F) &+ 0x0101_0101_0101_0101
+        return (below | delete) & ~self & 0x8080_8080_8080_8080
     }
 }

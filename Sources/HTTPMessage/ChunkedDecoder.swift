@@ -145,18 +145,18 @@ package struct ChunkedDecoder: ~Copyable {
             let step = scanner.nextLine(
                 input, position: &position, into: &trailers.bytes, limit: TrailerSection.mostBytes)
             switch step {
-            case .line(let line):
-                if line.isEmpty {
+            case .line:
+                if scanner.line.isEmpty {
                     state = .ended
                     return .end(consumed: position)
                 }
-                if let detail = takeTrailer(line) { return fail(detail) }
+                if let detail = takeTrailer(scanner.line) { return fail(detail) }
             case .incomplete:
                 return .needMore(consumed: position)
             case .limitReached:
                 return fail("the trailer section is too large")
-            case .fault(let detail):
-                return fail(detail)
+            case .fault(let fault):
+                return fail(fault.detail)
             }
         }
     }
@@ -164,13 +164,7 @@ package struct ChunkedDecoder: ~Copyable {
     private mutating func takeTrailer(_ line: ByteRange) -> StaticString? {
         trailerLines += 1
         guard trailerLines <= TrailerSection.mostFields else { return "the trailer section has too many fields" }
-        switch FieldLine(line, of: trailers.bytes) {
-        case .field(let field):
-            if TrailerSection.mayHold(field.id) { trailers.fields.append(field) }
-            return nil
-        case .fault(let detail):
-            return detail
-        }
+        return trailers.fields.appendLine(line, of: trailers.bytes, isTrailer: true)?.detail
     }
 
     private mutating func fail(_ detail: StaticString) -> BodyStep {

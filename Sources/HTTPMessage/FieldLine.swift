@@ -1,37 +1,38 @@
 import ByteBuffers
 
-/// One field line, `field-name ":" OWS field-value OWS` (RFC 9112 §5), of a head or a trailer section.
-enum FieldLine {
-    case field(HeaderField)
-    /// What is wrong with the line.
-    case fault(StaticString)
-
-    /// Reads the line at `range` of `bytes`, without its line end. It holds no control byte but HTAB.
-    init(_ range: ByteRange, of bytes: borrowing ByteBuffer) {
+extension HeaderBlock {
+    /// Reads one field line, `field-name ":" OWS field-value OWS` (RFC 9112 §5), and adds the field.
+    ///
+    /// - Parameters:
+    ///   - range: Where the line stands, without its line end. It holds no control byte but HTAB.
+    ///   - bytes: The bytes of the message.
+    ///   - isTrailer: Whether the line stands in a trailer section: fields that may not are then left out.
+    /// - Returns: What is wrong with the line, or nil.
+    mutating func appendLine(_ range: ByteRange, of bytes: borrowing ByteBuffer, isTrailer: Bool = false) -> HeadFault? {
         let line = bytes.span(range)
+        let count = line.count
         let offset = Int(range.start)
         var colon = 0
-        while colon < line.count, ByteClass.isToken(line[unchecked: colon]) { colon += 1 }
-        guard colon > 0, colon < line.count, line[colon] == UInt8(ascii: ":") else {
-            self = .fault(FieldLine.nameFault(line, at: colon))
-            return
+        while colon < count, ByteClass.isToken(line[unchecked: colon]) { colon += 1 }
+        guard colon > 0, colon < count, line[unchecked: colon] == UInt8(ascii: ":") else {
+            return HeaderBlock.nameFault(line, at: colon)
         }
         var start = colon + 1
-        while start < line.count, line[unchecked: start].isBlank { start += 1 }
-        var end = line.count
+        while start < count, line[unchecked: start].isBlank { start += 1 }
+        var end = count
         while end > start, line[unchecked: end - 1].isBlank { end -= 1 }
-        self = .field(
+        let id = HeaderName.named(line.extracting(0..<colon))
+        if isTrailer, !TrailerSection.mayHold(id) { return nil }
+        append(
             HeaderField(
-                name: ByteRange(start: offset, count: colon),
-                value: ByteRange(start: offset + start, count: end - start),
-                id: HeaderName.named(line.extracting(0..<colon))))
+                name: ByteRange(start: offset, count: colon), value: ByteRange(start: offset + start, count: end - start),
+                id: id))
+        return nil
     }
 
-    private static func nameFault(_ line: Span<UInt8>, at index: Int) -> StaticString {
-        guard index < line.count else { return "a field line has no colon" }
-        if line[index].isBlank {
-            return index == 0 ? "a field line is folded" : "white space stands in a field name or before its colon"
-        }
-        return index == 0 && line[0] == UInt8(ascii: ":") ? "a field name is empty" : "a field name is not a token"
+    private static func nameFault(_ line: Span<UInt8>, at index: Int) -> HeadFault {
+        guard index < line.count else { return .noColon }
+        if line[index].isBlank { return index == 0 ? .folded : .spaceInName }
+        return index == 0 && line[0] == UInt8(ascii: ":") ? .emptyName : .badName
     }
 }

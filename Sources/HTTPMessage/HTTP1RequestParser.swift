@@ -45,22 +45,21 @@ package struct HTTP1RequestParser: Sendable {
         if case .start = phase, scanner.lineStart == 0, !begun { head.reset() }
         var position = 0
         while true {
-            let step = scanner.nextLine(input, position: &position, into: &head.bytes, limit: limit)
-            switch step {
-            case .line(let line):
-                if line.isEmpty, case .fields = phase {
+            switch scanner.nextLine(input, position: &position, into: &head.bytes, limit: limit) {
+            case .line:
+                if scanner.line.isEmpty, case .fields = phase {
                     if let error = finish(&head) { return fail(error) }
                     reset()
                     return .complete(consumed: position)
                 }
-                if let error = take(line, into: &head) { return fail(error) }
+                if let error = takeLine(into: &head) { return fail(error) }
             case .incomplete:
                 if !begun { begun = hasBegunLine(head.bytes) }
                 return .incomplete
             case .limitReached:
                 return fail(limitError(head.bytes))
-            case .fault(let detail):
-                return fail(.badRequest(detail))
+            case .fault(let fault):
+                return fail(.badRequest(fault.detail))
             }
         }
     }
@@ -97,22 +96,19 @@ package struct HTTP1RequestParser: Sendable {
         return bytes.count > scanner.lineStart && bytes[scanner.lineStart] != UInt8(ascii: "\r")
     }
 
-    private mutating func take(_ line: ByteRange, into head: inout RequestHead) -> RequestError? {
+    private mutating func takeLine(into head: inout RequestHead) -> RequestError? {
         switch phase {
-        case .start where line.isEmpty:
+        case .start where scanner.line.isEmpty:
             phase = .afterEmptyLine
             return nil
         case .start, .afterEmptyLine:
             begun = true
             phase = .fields
-            return readRequestLine(line, into: &head)
+            return readRequestLine(scanner.line, into: &head)
         case .fields, .failed:
             if head.fields.count >= limits.fields { return HTTP1RequestParser.tooManyFields }
-            switch FieldLine(line, of: head.bytes) {
-            case .field(let field): head.fields.append(field)
-            case .fault(let detail): return .badRequest(detail)
-            }
-            return nil
+            guard let fault = head.fields.appendLine(scanner.line, of: head.bytes) else { return nil }
+            return .badRequest(fault.detail)
         }
     }
 

@@ -49,19 +49,19 @@ package struct HTTP1ResponseParser: Sendable {
         var position = 0
         while true {
             switch scanner.nextLine(input, position: &position, into: &head.bytes, limit: limits.head) {
-            case .line(let line):
-                if line.isEmpty, case .fields = phase {
+            case .line:
+                if scanner.line.isEmpty, case .fields = phase {
                     if let error = finish(&head, requestMethod, upgradeAsked) { return fail(error) }
                     reset()
                     return .complete(consumed: position)
                 }
-                if let error = take(line, into: &head) { return fail(error) }
+                if let error = takeLine(into: &head) { return fail(error) }
             case .incomplete:
                 return .incomplete
             case .limitReached:
                 return fail(ResponseError("the head is too large"))
-            case .fault(let detail):
-                return fail(ResponseError(detail))
+            case .fault(let fault):
+                return fail(ResponseError(fault.detail))
             }
         }
     }
@@ -71,21 +71,18 @@ package struct HTTP1ResponseParser: Sendable {
         return .failed(error)
     }
 
-    private mutating func take(_ line: ByteRange, into head: inout ResponseHead) -> ResponseError? {
+    private mutating func takeLine(into head: inout ResponseHead) -> ResponseError? {
         if case .start = phase {
             phase = .fields
             var statusLine = StatusLine()
-            if let error = statusLine.read(head.bytes.span(line)) { return error }
+            if let error = statusLine.read(head.bytes.span(scanner.line)) { return error }
             head.version = statusLine.version
             head.status = statusLine.status
             return nil
         }
         if head.fields.count >= limits.fields { return ResponseError("the head has too many fields") }
-        switch FieldLine(line, of: head.bytes) {
-        case .field(let field): head.fields.append(field)
-        case .fault(let detail): return ResponseError(detail)
-        }
-        return nil
+        guard let fault = head.fields.appendLine(scanner.line, of: head.bytes) else { return nil }
+        return ResponseError(fault.detail)
     }
 
     /// How the body ends (RFC 9112 §6.3), and whether the connection can be used again.

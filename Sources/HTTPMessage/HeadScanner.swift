@@ -11,14 +11,17 @@ struct HeadScanner {
     /// The last byte taken was a CR, so that the next one must be its LF.
     private var awaitsLineFeed = false
 
+    /// The last whole line, without its CRLF, as a range of the message's buffer.
+    private(set) var line = ByteRange()
+
     enum Step {
-        /// A whole line, without its CRLF, as a range of the message's buffer.
-        case line(ByteRange)
+        /// ``line`` is another whole line.
+        case line
         /// All input was taken.
         case incomplete
         /// The next byte would be one more than the limit allows.
         case limitReached
-        case fault(StaticString)
+        case fault(HeadFault)
     }
 
     /// Takes input up to the end of the line under way.
@@ -37,7 +40,7 @@ struct HeadScanner {
         let end = Swift.min(input.count, start + Swift.min(room, input.count))
         var index = start
         if awaitsLineFeed, index < end {
-            guard input[index] == UInt8(ascii: "\n") else { return .fault(HeadScanner.bareCR) }
+            guard input[index] == UInt8(ascii: "\n") else { return .fault(.bareCR) }
             return take(input, from: start, lineFeed: index, &position, into: &bytes)
         }
         while true {
@@ -53,20 +56,18 @@ struct HeadScanner {
                 } else if input[index] == UInt8(ascii: "\n") {
                     return take(input, from: start, lineFeed: index, &position, into: &bytes)
                 } else {
-                    return .fault(HeadScanner.bareCR)
+                    return .fault(.bareCR)
                 }
             case UInt8(ascii: "\n"):
-                return .fault("a line ends with LF alone")
+                return .fault(.bareLF)
             default:
-                return .fault("a control byte stands in the head")
+                return .fault(.control)
             }
         }
         bytes.append(input.extracting(start..<end))
         position = end
         return end < input.count ? .limitReached : .incomplete
     }
-
-    private static var bareCR: StaticString { "a CR stands without LF" }
 
     @inline(__always)
     private mutating func take(
@@ -75,8 +76,34 @@ struct HeadScanner {
         position = lineFeed + 1
         bytes.append(input.extracting(start..<position))
         awaitsLineFeed = false
-        let line = ByteRange(start: lineStart, count: bytes.count - 2 - lineStart)
+        line = ByteRange(start: lineStart, count: bytes.count - 2 - lineStart)
         lineStart = bytes.count
-        return .line(line)
+        return .line
+    }
+}
+
+/// What can be wrong with a line of a head or a trailer section, whatever it says.
+enum HeadFault: UInt8 {
+    case bareCR
+    case bareLF
+    case control
+    case folded
+    case noColon
+    case emptyName
+    case spaceInName
+    case badName
+
+    /// A sentence for the answer.
+    var detail: StaticString {
+        switch self {
+        case .bareCR: "a CR stands without LF"
+        case .bareLF: "a line ends with LF alone"
+        case .control: "a control byte stands in the head"
+        case .folded: "a field line is folded"
+        case .noColon: "a field line has no colon"
+        case .emptyName: "a field name is empty"
+        case .spaceInName: "white space stands in a field name or before its colon"
+        case .badName: "a field name is not a token"
+        }
     }
 }

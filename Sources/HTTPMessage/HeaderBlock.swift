@@ -20,33 +20,58 @@ package struct HeaderField: Equatable, Sendable {
 ///
 /// Its memory is kept when it empties, so that a block in use allocates only while it still grows.
 package struct HeaderBlock: ~Copyable {
-    private var storage: [HeaderField] = []
+    /// Room for `capacity` fields, of which the first `count` are there.
+    private var base: UnsafeMutablePointer<HeaderField>?
+    private var capacity = 0
     private var present: UInt64 = 0
+
+    /// The number of fields.
+    package private(set) var count = 0
 
     package init() {}
 
-    /// The number of fields.
-    package var count: Int { storage.count }
+    deinit { base?.deallocate() }
 
     /// The field at `index`, counted from 0.
-    package subscript(index: Int) -> HeaderField { storage[index] }
+    package subscript(index: Int) -> HeaderField {
+        precondition(index >= 0 && index < count, "field index out of range")
+        // SAFETY: the index was just checked against the fields that are there.
+        return base.unsafelyUnwrapped[index]
+    }
 
     /// Adds a field behind the others.
     package mutating func append(_ field: HeaderField) {
-        storage.append(field)
+        if count == capacity { grow() }
+        // SAFETY: there is room for one more field; fields own nothing, so that old memory need not be deinitialised.
+        (base.unsafelyUnwrapped + count).initialize(to: field)
+        count += 1
         present |= field.id.bit
+    }
+
+    private mutating func grow() {
+        let room = Swift.max(capacity * 2, 16)
+        let fresh = UnsafeMutablePointer<HeaderField>.allocate(capacity: room)
+        if let base {
+            // SAFETY: count fields are there, and the fresh memory has room for more than that.
+            fresh.initialize(from: base, count: count)
+            base.deallocate()
+        }
+        base = fresh
+        capacity = room
     }
 
     /// Takes all fields away; the memory stays.
     package mutating func removeAll() {
-        storage.removeAll(keepingCapacity: true)
+        count = 0
         present = 0
     }
 
     /// Takes all fields away and gives the memory back: for a connection that falls idle.
     package mutating func releaseMemory() {
-        storage = []
-        present = 0
+        base?.deallocate()
+        base = nil
+        capacity = 0
+        removeAll()
     }
 
     /// Whether a field with this name is there. For every name, ``HeaderName/other`` included, one bit is looked at.
@@ -60,8 +85,8 @@ package struct HeaderBlock: ~Copyable {
     /// The index of the first field with this name behind `index`, or nil.
     package func firstIndex(of id: HeaderName, after index: Int) -> Int? {
         var next = Swift.max(index, -1) + 1
-        while next < storage.count {
-            if storage[next].id == id { return next }
+        while next < count {
+            if self[next].id == id { return next }
             next += 1
         }
         return nil

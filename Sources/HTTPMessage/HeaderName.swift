@@ -98,109 +98,120 @@ package struct HeaderName: RawRepresentable, Equatable, Hashable, Sendable {
     /// spelling with `_` must not slip past: all names up to ``xB3``.
     package var isGuarded: Bool { rawValue >= 1 && rawValue <= HeaderName.xB3.rawValue }
 
-    /// The known name of these bytes, in any case; ``other`` where there is none. A guarded name that is spelt with `_`
-    /// in place of `-` is a ``lookalike`` or a ``framingLookalike``.
+    /// The known name of these bytes, which are a token, in any case; ``other`` where there is none. A guarded name that is
+    /// spelt with `_` in place of `-` is a ``lookalike`` or a ``framingLookalike``.
     package static func named(_ bytes: Span<UInt8>) -> HeaderName {
-        let name = lookUp(bytes)
+        let count = bytes.count
+        if NameKey.lengths.contains(count) {
+            let key = NameKey(bytes)
+            let name = lookUp(key, count: count)
+            if name != .other { return key.hasUnderscore ? name.misspelt : name }
+        }
+        let name = family(bytes, count: count)
         if name == .other || bytes.firstIndex(of: UInt8(ascii: "_")) == nil { return name }
-        if name == .contentLength || name == .transferEncoding { return .framingLookalike }
-        return name.isGuarded ? .lookalike : .other
+        return name.misspelt
     }
 
-    /// The known name of these bytes with `_` read as `-`: by length, then by text.
-    private static func lookUp(_ bytes: Span<UInt8>) -> HeaderName {
-        switch bytes.count {
+    /// What a spelling of this name with `_` is.
+    private var misspelt: HeaderName {
+        if self == .contentLength || self == .transferEncoding { return .framingLookalike }
+        return isGuarded ? .lookalike : .other
+    }
+
+    /// The known name of a key: by length, then by text.
+    private static func lookUp(_ key: NameKey, count: Int) -> HeaderName {
+        switch count {
         case 2:
-            if bytes.isSpelt("te") { return .te }
-            if bytes.isSpelt("b3") { return .b3 }
+            if key == NameKey("te") { return .te }
+            if key == NameKey("b3") { return .b3 }
         case 3:
-            if bytes.isSpelt("via") { return .via }
-            if bytes.isSpelt("age") { return .age }
+            if key == NameKey("via") { return .via }
+            if key == NameKey("age") { return .age }
         case 4:
-            if bytes.isSpelt("host") { return .host }
-            if bytes.isSpelt("date") { return .date }
-            if bytes.isSpelt("etag") { return .etag }
-            if bytes.isSpelt("vary") { return .vary }
+            if key == NameKey("host") { return .host }
+            if key == NameKey("date") { return .date }
+            if key == NameKey("etag") { return .etag }
+            if key == NameKey("vary") { return .vary }
         case 5:
-            if bytes.isSpelt("range") { return .range }
-            if bytes.isSpelt("allow") { return .allow }
-            if bytes.isSpelt("proxy") { return .proxy }
+            if key == NameKey("range") { return .range }
+            if key == NameKey("allow") { return .allow }
+            if key == NameKey("proxy") { return .proxy }
         case 6:
-            if bytes.isSpelt("accept") { return .accept }
-            if bytes.isSpelt("cookie") { return .cookie }
-            if bytes.isSpelt("origin") { return .origin }
-            if bytes.isSpelt("server") { return .server }
-            if bytes.isSpelt("expect") { return .expect }
-            if bytes.isSpelt("pragma") { return .pragma }
+            if key == NameKey("accept") { return .accept }
+            if key == NameKey("cookie") { return .cookie }
+            if key == NameKey("origin") { return .origin }
+            if key == NameKey("server") { return .server }
+            if key == NameKey("expect") { return .expect }
+            if key == NameKey("pragma") { return .pragma }
         case 7:
-            if bytes.isSpelt("referer") { return .referer }
-            if bytes.isSpelt("upgrade") { return .upgrade }
-            if bytes.isSpelt("trailer") { return .trailer }
-            if bytes.isSpelt("baggage") { return .baggage }
-            if bytes.isSpelt("expires") { return .expires }
-            if bytes.isSpelt("warning") { return .warning }
+            if key == NameKey("referer") { return .referer }
+            if key == NameKey("upgrade") { return .upgrade }
+            if key == NameKey("trailer") { return .trailer }
+            if key == NameKey("baggage") { return .baggage }
+            if key == NameKey("expires") { return .expires }
+            if key == NameKey("warning") { return .warning }
         case 8:
-            if bytes.isSpelt("if-match") { return .ifMatch }
-            if bytes.isSpelt("location") { return .location }
+            if key == NameKey("if-match") { return .ifMatch }
+            if key == NameKey("location") { return .location }
         case 9:
-            if bytes.isSpelt("forwarded") { return .forwarded }
-            if bytes.isSpelt("x-real-ip") { return .xRealIP }
+            if key == NameKey("forwarded") { return .forwarded }
+            if key == NameKey("x-real-ip") { return .xRealIP }
         case 10:
-            if bytes.isSpelt("connection") { return .connection }
-            if bytes.isSpelt("user-agent") { return .userAgent }
-            if bytes.isSpelt("keep-alive") { return .keepAlive }
-            if bytes.isSpelt("set-cookie") { return .setCookie }
-            if bytes.isSpelt("tracestate") { return .tracestate }
+            if key == NameKey("connection") { return .connection }
+            if key == NameKey("user-agent") { return .userAgent }
+            if key == NameKey("keep-alive") { return .keepAlive }
+            if key == NameKey("set-cookie") { return .setCookie }
+            if key == NameKey("tracestate") { return .tracestate }
         case 11:
-            if bytes.isSpelt("traceparent") { return .traceparent }
-            if bytes.isSpelt("retry-after") { return .retryAfter }
-            if bytes.isSpelt("x-forwarded") { return .xForwarded }
+            if key == NameKey("traceparent") { return .traceparent }
+            if key == NameKey("retry-after") { return .retryAfter }
+            if key == NameKey("x-forwarded") { return .xForwarded }
         case 12:
-            if bytes.isSpelt("content-type") { return .contentType }
-            if bytes.isSpelt("x-request-id") { return .xRequestID }
-            if bytes.isSpelt("max-forwards") { return .maxForwards }
+            if key == NameKey("content-type") { return .contentType }
+            if key == NameKey("x-request-id") { return .xRequestID }
+            if key == NameKey("max-forwards") { return .maxForwards }
         case 13:
-            if bytes.isSpelt("cache-control") { return .cacheControl }
-            if bytes.isSpelt("authorization") { return .authorization }
-            if bytes.isSpelt("if-none-match") { return .ifNoneMatch }
-            if bytes.isSpelt("last-modified") { return .lastModified }
-            if bytes.isSpelt("content-range") { return .contentRange }
-            if bytes.isSpelt("x-rewrite-url") { return .xRewriteURL }
+            if key == NameKey("cache-control") { return .cacheControl }
+            if key == NameKey("authorization") { return .authorization }
+            if key == NameKey("if-none-match") { return .ifNoneMatch }
+            if key == NameKey("last-modified") { return .lastModified }
+            if key == NameKey("content-range") { return .contentRange }
+            if key == NameKey("x-rewrite-url") { return .xRewriteURL }
         case 14:
-            if bytes.isSpelt("content-length") { return .contentLength }
-            if bytes.isSpelt("http2-settings") { return .http2Settings }
-            if bytes.isSpelt("true-client-ip") { return .trueClientIP }
-            if bytes.isSpelt("x-original-url") { return .xOriginalURL }
+            if key == NameKey("content-length") { return .contentLength }
+            if key == NameKey("http2-settings") { return .http2Settings }
+            if key == NameKey("true-client-ip") { return .trueClientIP }
+            if key == NameKey("x-original-url") { return .xOriginalURL }
         case 15:
-            if bytes.isSpelt("accept-encoding") { return .acceptEncoding }
-            if bytes.isSpelt("x-forwarded-for") { return .xForwardedFor }
+            if key == NameKey("accept-encoding") { return .acceptEncoding }
+            if key == NameKey("x-forwarded-for") { return .xForwardedFor }
         case 16:
-            if bytes.isSpelt("content-encoding") { return .contentEncoding }
-            if bytes.isSpelt("x-forwarded-host") { return .xForwardedHost }
-            if bytes.isSpelt("www-authenticate") { return .wwwAuthenticate }
-            if bytes.isSpelt("proxy-connection") { return .proxyConnection }
+            if key == NameKey("content-encoding") { return .contentEncoding }
+            if key == NameKey("x-forwarded-host") { return .xForwardedHost }
+            if key == NameKey("www-authenticate") { return .wwwAuthenticate }
+            if key == NameKey("proxy-connection") { return .proxyConnection }
         case 17:
-            if bytes.isSpelt("transfer-encoding") { return .transferEncoding }
-            if bytes.isSpelt("x-forwarded-proto") { return .xForwardedProto }
-            if bytes.isSpelt("if-modified-since") { return .ifModifiedSince }
+            if key == NameKey("transfer-encoding") { return .transferEncoding }
+            if key == NameKey("x-forwarded-proto") { return .xForwardedProto }
+            if key == NameKey("if-modified-since") { return .ifModifiedSince }
         case 18:
-            if bytes.isSpelt("proxy-authenticate") { return .proxyAuthenticate }
+            if key == NameKey("proxy-authenticate") { return .proxyAuthenticate }
         case 19:
-            if bytes.isSpelt("proxy-authorization") { return .proxyAuthorization }
+            if key == NameKey("proxy-authorization") { return .proxyAuthorization }
         default: break
         }
-        return family(bytes)
+        return .other
     }
 
     /// The names that are known by how they begin.
-    private static func family(_ bytes: Span<UInt8>) -> HeaderName {
-        guard bytes.count > 5 else { return .other }
-        switch bytes[0] | 0x20 {
+    private static func family(_ bytes: Span<UInt8>, count: Int) -> HeaderName {
+        guard count > 5 else { return .other }
+        switch bytes[unchecked: 0] | 0x20 {
         case UInt8(ascii: "b"):
-            if bytes.count > 7, bytes.extracting(0..<7).isSpelt("banyan-") { return .banyan }
+            if count > 7, NameKey(bytes.extracting(0..<7)) == NameKey("banyan-") { return .banyan }
         case UInt8(ascii: "x"):
-            if bytes.extracting(0..<5).isSpelt("x-b3-") { return .xB3 }
-            if bytes.count > 12, bytes.extracting(0..<12).isSpelt("x-forwarded-") { return .xForwarded }
+            if NameKey(bytes.extracting(0..<5)) == NameKey("x-b3-") { return .xB3 }
+            if count > 12, NameKey(bytes.extracting(0..<12)) == NameKey("x-forwarded-") { return .xForwarded }
         default: break
         }
         return .other
@@ -210,18 +221,4 @@ package struct HeaderName: RawRepresentable, Equatable, Hashable, Sendable {
 extension UInt8 {
     /// The byte as names are compared where `_` must not differ from `-`: lower case, with `-` for `_`.
     @inline(__always) var foldedForNames: UInt8 { self == UInt8(ascii: "_") ? UInt8(ascii: "-") : asciiLowercased }
-}
-
-extension Span where Element == UInt8 {
-    /// Whether the bytes are `literal`, which is in lower case and as long, in any case and with `_` read as `-`.
-    @inline(__always)
-    fileprivate func isSpelt(_ literal: StaticString) -> Bool {
-        let length = literal.utf8CodeUnitCount
-        guard count == length else { return false }
-        for index in 0..<length {
-            // SAFETY: a literal lives for ever, and the index is below its length and that of the span, which are equal.
-            if self[unchecked: index].foldedForNames != literal.utf8Start[index] { return false }
-        }
-        return true
-    }
 }

@@ -85,8 +85,9 @@ extension ByteBuffer {
     /// Appends `HTTP/1.1 status phrase CRLF`: whatever the version of the request, the answer names the version that the
     /// gateway speaks (RFC 9112 §2.3, RFC 9110 §6.2). The status is put within 100...999, so that it has three digits.
     package mutating func appendStatusLine(_ status: UInt16) {
+        let status = Swift.min(Swift.max(status, 100), 999)
         append("HTTP/1.1 ")
-        appendDecimal(Swift.min(Swift.max(status, 100), 999))
+        appendDecimal(status)
         append(UInt8(ascii: " "))
         append(StatusCode.reasonPhrase(status))
         append("\r\n")

@@ -15,44 +15,25 @@ extension ForwardingHeaders {
 /// Reads `Via` values: `1#( received-protocol RWS received-by [ RWS comment ] )` (RFC 9110 §7.6.3).
 enum ViaField {
     /// Whether an element was received by `pseudonym` (in lower case), with or without a port.
+    ///
+    /// A comma separates also within a comment: else a client could open one, leave it open, and so hide what the gateway
+    /// adds behind it. To find a loop that is none is the smaller harm.
     static func names(_ pseudonym: StaticString, in value: Span<UInt8>) -> Bool {
-        var index = 0
-        while index < value.count {
-            index = skip(value, from: index) { $0.isBlank || $0 == UInt8(ascii: ",") }
-            let elementStart = index
-            index = skip(value, from: index) { !$0.isBlank && $0 != UInt8(ascii: ",") }
-            index = skip(value, from: index) { $0.isBlank }
-            let start = index
-            index = skip(value, from: index) {
-                !$0.isBlank && $0 != UInt8(ascii: ",") && $0 != UInt8(ascii: ":") && $0 != UInt8(ascii: "(")
-            }
-            if start > elementStart, value.extracting(start..<index).equalsIgnoringCase(pseudonym) { return true }
-            index = elementEnd(value, from: index)
+        var cursor = ListCursor()
+        while let range = cursor.next(in: value) {
+            let element = value.slice(range)
+            var start = 0
+            while start < element.count, !element[unchecked: start].isBlank { start += 1 }
+            while start < element.count, element[unchecked: start].isBlank { start += 1 }
+            var end = start
+            while end < element.count, !endsReceiver(element[unchecked: end]) { end += 1 }
+            if element.extracting(start..<end).equalsIgnoringCase(pseudonym) { return true }
         }
         return false
     }
 
-    @inline(__always)
-    private static func skip(_ value: Span<UInt8>, from start: Int, while holds: (UInt8) -> Bool) -> Int {
-        var index = start
-        while index < value.count, holds(value[unchecked: index]) { index += 1 }
-        return index
-    }
-
-    /// The next comma that stands outside of comments (RFC 9110 §5.6.5), or the end.
-    private static func elementEnd(_ value: Span<UInt8>, from start: Int) -> Int {
-        var index = start
-        var depth = 0
-        while index < value.count {
-            switch value[index] {
-            case UInt8(ascii: "("): depth += 1
-            case UInt8(ascii: ")"): depth -= depth > 0 ? 1 : 0
-            case UInt8(ascii: "\\") where depth > 0: index += 1
-            case UInt8(ascii: ",") where depth == 0: return index
-            default: break
-            }
-            index += 1
-        }
-        return value.count
+    /// Whether a byte cannot be in the name of a receiver: white space, the port's colon, the parenthesis of a comment.
+    private static func endsReceiver(_ byte: UInt8) -> Bool {
+        byte.isBlank || byte == UInt8(ascii: ":") || byte == UInt8(ascii: "(")
     }
 }
