@@ -8,6 +8,8 @@ struct FlagFileReader {
     private(set) var flags: [FlagDefinition] = []
     /// Rules that flags refer to by `$ref`.
     private(set) var evaluators: [JSONMember] = []
+    /// Where the flags of an array stand in `flags`, by the bytes of their names.
+    private var numbers: [[UInt8]: Int] = [:]
     /// The metadata of the whole file.
     private(set) var metadata: [JSONMember] = []
     var issues = FlagIssueList()
@@ -96,11 +98,15 @@ struct FlagFileReader {
             return issues.error(pointer, "a flag in an array must have its name in \"key\"")
         }
         if key.isEmpty { issues.schema(pointer, "a flag's name must have at least one character") }
-        if let earlier = flags.firstIndex(where: { $0.key.hasSameBytes(as: key) }) {
-            issues.hazard(pointer, "the flag \"\(key)\" stands here for the second time; this one counts")
-            flags.remove(at: earlier)
-        }
         readFlag(value, key: key, at: pointer, isElement: true)
+        guard let flag = flags.last else { return }
+        if let earlier = numbers[Array(key.utf8)] {
+            issues.hazard(pointer, "the flag \"\(key)\" stands here for the second time; this one counts")
+            flags[earlier] = flag
+            flags.removeLast()
+        } else {
+            numbers[Array(key.utf8)] = flags.count - 1
+        }
     }
 
     // MARK: A flag

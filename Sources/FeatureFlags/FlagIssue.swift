@@ -36,7 +36,7 @@ package struct FlagIssue: Equatable, Sendable, CustomStringConvertible {
 
 /// Collects issues while a file is read; positions are looked up at the end, for those that there are.
 struct FlagIssueList {
-    struct Entry {
+    struct Entry: Hashable {
         var severity: FlagIssue.Severity
         var kind: FlagIssue.Kind
         var pointer: JSONPointer
@@ -66,12 +66,13 @@ struct FlagIssueList {
     /// All issues in the order of the file.
     func issues(in document: borrowing JSONDocument) -> [FlagIssue] {
         var issues: [FlagIssue] = []
-        for entry in entries {
-            let issue = FlagIssue(
-                severity: entry.severity, kind: entry.kind, pointer: entry.pointer,
-                position: document.position(of: entry.pointer), message: entry.message)
-            // An evaluator is compiled wherever it is used, and would be reported as often.
-            if !issues.contains(issue) { issues.append(issue) }
+        var reported: Set<Entry> = []
+        // An evaluator is compiled wherever it is used, and would be reported as often.
+        for entry in entries where reported.insert(entry).inserted {
+            issues.append(
+                FlagIssue(
+                    severity: entry.severity, kind: entry.kind, pointer: entry.pointer,
+                    position: document.position(of: entry.pointer), message: entry.message))
         }
         return issues.enumerated().sorted { ($0.element.position, $0.offset) < ($1.element.position, $1.offset) }
             .map(\.element)

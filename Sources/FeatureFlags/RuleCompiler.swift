@@ -18,6 +18,8 @@ struct RuleCompiler {
     private var nodeCount = 0
     /// The evaluator that is being compiled in the place of a reference.
     private var evaluator: String?
+    /// Whether variables refer to the element of an iteration.
+    private var isInIteration = false
 
     init(evaluators: [JSONMember]) {
         self.evaluators = evaluators
@@ -27,6 +29,7 @@ struct RuleCompiler {
     mutating func compile(rule: JSONValue, at pointer: JSONPointer) throws(Excess) -> UInt32 {
         nodeCount = 0
         evaluator = nil
+        isInIteration = false
         return try compile(rule, pointer, depth: 0)
     }
 
@@ -86,14 +89,31 @@ struct RuleCompiler {
         }
         if symbol == .computedVariable, let path = Self.staticPath(arguments.first) {
             let fallback = isBare ? [] : try compile(Array(arguments.dropFirst().prefix(1)), place, depth: depth + 1)
+            if !isInIteration { RuleLint.checkAttribute(path, at: place, &issues) }
             return builder.add(
                 RuleNode(symbol: .variable, isBare: isBare, payload: builder.addVariable(path)), children: fallback)
         }
         let children =
             isBare
             ? [try compile(operation.value, place, depth: depth + 1)]
-            : try compile(arguments, place, depth: depth + 1)
+            : symbol.isIteration
+                ? try compile(iteration: arguments, place, depth: depth + 1)
+                : try compile(arguments, place, depth: depth + 1)
         return builder.add(RuleNode(symbol: symbol, isBare: isBare), children: children)
+    }
+
+    /// The second argument of `map` and its like sees the element and nothing else.
+    private mutating func compile(
+        iteration arguments: [JSONValue], _ pointer: JSONPointer, depth: Int
+    ) throws(Excess) -> [UInt32] {
+        let isOuter = !isInIteration
+        var nodes: [UInt32] = []
+        for (index, argument) in arguments.enumerated() {
+            if index == 1, isOuter { isInIteration = true }
+            nodes.append(try compile(argument, pointer.appending(index), depth: depth))
+            if index == 1, isOuter { isInIteration = false }
+        }
+        return nodes
     }
 
     private mutating func compile(

@@ -129,10 +129,8 @@ enum RuleDescription {
         case .or where arguments.count > 1: phrase = arguments.joined(separator: " or ")
         case .not where arguments.count == 1: return "not \(arguments[0])"
         case .truth where arguments.count == 1: return "\(arguments[0]) is set"
-        case .looseEqual, .strictEqual, .looseUnequal, .strictUnequal, .less, .lessOrEqual, .greater, .greaterOrEqual,
-            .add, .subtract, .multiply, .divide, .remainder, .in:
-            guard arguments.count > 1 else { fallthrough }
-            phrase = arguments.joined(separator: " \(node.symbol.name) ")
+        case let symbol where symbol.standsBetweenArguments && arguments.count > 1:
+            phrase = arguments.joined(separator: " \(symbol.name) ")
         case .startsWith where arguments.count == 2: phrase = "\(arguments[0]) starts with \(arguments[1])"
         case .endsWith where arguments.count == 2: phrase = "\(arguments[0]) ends with \(arguments[1])"
         case .semanticVersion where arguments.count == 3:
@@ -151,6 +149,18 @@ enum RuleDescription {
         var buffer = ByteBuffer()
         RuleMachine().appendJSON(of: value, program, to: &buffer)
         return buffer.text
+    }
+}
+
+extension RuleOperator {
+    /// Whether one writes the operator between its arguments.
+    fileprivate var standsBetweenArguments: Bool {
+        switch self {
+        case .looseEqual, .strictEqual, .looseUnequal, .strictUnequal, .less, .lessOrEqual, .greater, .greaterOrEqual,
+            .add, .subtract, .multiply, .divide, .remainder, .in:
+            true
+        default: false
+        }
     }
 }
 

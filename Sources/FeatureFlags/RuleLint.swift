@@ -29,6 +29,22 @@ enum RuleLint {
         }
     }
 
+    /// Reports a path that no request has; a file that other services read, too, may mean it for them.
+    static func checkAttribute(_ path: String, at pointer: JSONPointer, _ issues: inout FlagIssueList) {
+        let bytes = Array(path.utf8)
+        switch Attribute.resolve(bytes.span).kind {
+        case .everything: issues.hazard(pointer, "a request cannot be read as a whole; the rule sees null")
+        case .other:
+            let groups = ["headers", "cookies", "query", "claims"]
+            let advice =
+                groups.contains(path)
+                ? "\"\(path)\" is a group; name a member of it, like \"\(path).name\""
+                : "a request has no attribute \"\(path)\""
+            issues.hazard(pointer, "\(advice): in the gateway the rule sees it as missing")
+        default: break
+        }
+    }
+
     private static func checkVersions(
         _ arguments: [JSONValue], _ pointer: JSONPointer, _ issues: inout FlagIssueList
     ) {
@@ -122,9 +138,11 @@ enum RuleLint {
             }
             // A default, or a constant, does not help: it is the same for all who lack the attribute.
             if !varying.isEmpty, !parts.contains(where: { $0.containsLogic && variablePath($0) == nil }) {
+                let advice = varying == ["targetingKey"] ? "; leave the key out, and they get the default" : ""
                 issues.hazard(
                     pointer,
-                    "everybody without \"\(varying.joined(separator: "\" and \""))\" falls into one and the same share")
+                    "everybody without \"\(varying.joined(separator: "\" and \""))\" falls into one and the same share"
+                        + advice)
             }
             if varying.isEmpty, !paths.isEmpty, parts.count == paths.count {
                 issues.hazard(pointer, "this key is the same for everybody, so all fall into one share")

@@ -223,7 +223,12 @@ struct RuleMachine: ~Copyable {
     mutating func readComputed(
         _ path: RuleValue, _ program: borrowing RuleProgram, _ context: EvaluationContext, _ scope: RuleScope
     ) throws(RuleFailure) -> RuleValue {
+        let isArray = path.isCompound
         let path = path.isNothing ? RuleValue(.string, ByteRange(), in: .program) : try string(path, program)
+        if isArray, path.range.isEmpty {
+            // Only null and an empty text mean all data; the text of an empty array is the name of a member.
+            return walk(path, from: scope.isRoot ? root ?? .undefined : scope.value, program)
+        }
         let (kind, nameStart) = Attribute.resolve(text(path, program))
         if let value = readWithoutAttributes(kind, path, program, scope) { return value }
         // The name must not lie in the buffer that the context appends to.

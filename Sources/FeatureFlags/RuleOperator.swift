@@ -56,6 +56,14 @@ enum RuleOperator: UInt8 {
         }
     }
 
+    /// Whether the second argument is evaluated for each element of the first.
+    var isIteration: Bool {
+        switch self {
+        case .map, .filter, .reduce, .all, .none, .some: true
+        default: false
+        }
+    }
+
     private static let names: [(name: String, symbol: RuleOperator)] = [
         ("var", .computedVariable), ("if", .if), ("?:", .if), ("and", .and), ("or", .or), ("==", .looseEqual),
         ("===", .strictEqual), ("!=", .looseUnequal), ("!==", .strictUnequal), ("!", .not), ("!!", .truth),

@@ -58,6 +58,8 @@ enum JsonLogicTable {
         {"var": [{"if": [true, "a", "b"]}, 3]} | {"b": 1} => 3
         {"var": true} | {"true": 1} => 1
         {"var": [["a"]]} | {"a": 3} => 3
+        {"var": [[], 5]} | {"a": 3} => 5
+        {"var": [[[]], 5]} | {"": 3} => 3
         {"var": "x"} | null => null
         {"var": "x"} | "abc" => null
         {"var": "length"} | [1, 2, 3] => null
