@@ -45,9 +45,10 @@ struct JSONNameTable: ~Copyable {
         let hash: UInt32
         if hasEscapes {
             decode(range, in: text)
-            hash = seed.hash(decoded.span)
+            hash = UInt32(truncatingIfNeeded: decoded.span.hash64(seed: seed))
         } else {
-            hash = seed.hash(text.extracting(unchecked: Int(range.start) + 1..<range.end - 1))
+            let name = text.extracting(unchecked: Int(range.start) + 1..<range.end - 1)
+            hash = UInt32(truncatingIfNeeded: name.hash64(seed: seed))
         }
         entries.append(Entry(range: range, hash: hash, hasEscapes: hasEscapes))
     }
@@ -131,36 +132,5 @@ struct JSONNameTable: ~Copyable {
     private mutating func decode(_ range: ByteRange, in text: Span<UInt8>) {
         decoded.removeAll()
         decoded.appendDecodedJSONString(text.slice(range))
-    }
-}
-
-extension UInt64 {
-    /// A hash of `bytes` under this seed: each eight bytes are folded in by a 64 × 64 → 128 bit multiplication.
-    @inline(__always)
-    fileprivate func hash(_ bytes: Span<UInt8>) -> UInt32 {
-        let raw = bytes.bytes
-        let count = bytes.count
-        var state = self ^ (UInt64(truncatingIfNeeded: count) &* 0x9E37_79B9_7F4A_7C15)
-        if count >= 8 {
-            var offset = 0
-            while offset < count - 8 {
-                // SAFETY: offset + 8 is below count, and every bit pattern is a UInt64.
-                state = (state ^ raw.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self)).folded
-                offset += 8
-            }
-            // SAFETY: count is at least 8, and every bit pattern is a UInt64.
-            state = (state ^ raw.unsafeLoadUnaligned(fromByteOffset: count - 8, as: UInt64.self)).folded
-        } else {
-            var tail: UInt64 = 0
-            for index in 0..<count { tail = (tail << 8) | UInt64(bytes[unchecked: index]) }
-            state = (state ^ tail).folded
-        }
-        return UInt32(truncatingIfNeeded: state ^ (state >> 32))
-    }
-
-    @inline(__always)
-    private var folded: UInt64 {
-        let product = self.multipliedFullWidth(by: 0xA076_1D64_78BD_642F)
-        return product.high ^ product.low
     }
 }
