@@ -1,0 +1,170 @@
+import ByteBuffers
+import JSON
+
+/// Compiles the parts of a view and collects what is wrong with them.
+struct AggregateCompiler {
+    private let definition: AggregateDefinition
+    private(set) var scope: TemplateScope
+    private(set) var issues: [AggregateIssue] = []
+
+    init(_ definition: AggregateDefinition) {
+        self.definition = definition
+        scope = TemplateScope(pathParameters: definition.pathParameters, partNames: definition.parts.map(\.name))
+    }
+
+    /// The parts; not all of them where there are issues.
+    mutating func compile() -> [AggregatePlan.Part] {
+        let definitions = definition.parts
+        if definitions.isEmpty { report(nil, "aggregate", "a view needs at least one part") }
+        if definitions.count > AggregatePlan.maximumParts {
+            report(
+                nil, "aggregate", "a view has at most \(AggregatePlan.maximumParts) parts, found \(definitions.count)")
+            return []
+        }
+        if definition.timeout == 0 { report(nil, "timeout", "a timeout must be longer than nothing") }
+        for (index, part) in definitions.enumerated() {
+            checkName(part.name, isRepeated: definitions[..<index].contains { $0.name == part.name })
+        }
+        var parts = definitions.enumerated().compactMap { compile($1, number: $0) }
+        guard parts.count == definitions.count else { return parts }
+        reportCycles(parts)
+        deepenIndices(&parts)
+        return parts
+    }
+
+    private mutating func report(_ part: String?, _ key: String, _ message: String) {
+        issues.append(AggregateIssue(part: part, key: key, message: message))
+    }
+
+    private mutating func checkName(_ name: String, isRepeated: Bool) {
+        if isRepeated { report(name, "name", "there is a part \"\(name)\" already") }
+        if name.isEmpty { report(name, "name", "the name of a part is empty") }
+        if ["query", "header"].contains(name) {
+            report(name, "name", "a part cannot be called \"\(name)\": templates use that name for the request")
+        }
+        if name == "_errors" { report(name, "name", "the view's own member \"_errors\" has that name") }
+        if name.utf8.contains(where: { [UInt8(ascii: "."), UInt8(ascii: "{"), UInt8(ascii: "}")].contains($0) }) {
+            report(name, "name", "the name of a part cannot have dots and braces: templates could not say it")
+        }
+    }
+
+    private mutating func compile(_ part: AggregateDefinition.Part, number: Int) -> AggregatePlan.Part? {
+        let known = issues.count
+        checkCall(part)
+        let path = template(part.name, "path") { scope, errors in
+            scope.compileTarget(part.path, errors: &errors)
+        }
+        var headers: [(name: [UInt8], value: Template)] = []
+        for field in part.headers {
+            checkField(field, of: part)
+            let value = template(part.name, "headers") { scope, errors in
+                scope.compileHeader(field.value, errors: &errors)
+            }
+            if let value { headers.append((Array(field.name.utf8), value)) }
+        }
+        var body: Template?
+        if let text = part.body {
+            body = template(part.name, "body") { scope, errors in scope.compileBody(text, errors: &errors) }
+        }
+        if !part.isOptional, part.defaultValue != .null {
+            report(
+                part.name, "default", "a default needs an optional part: a failed required part fails the whole view")
+        }
+        if part.timeout == 0 { report(part.name, "timeout", "a timeout must be longer than nothing") }
+        guard issues.count == known, let path else { return nil }
+        let dependencies = headers.reduce(path.partMask | (body?.partMask ?? 0)) { $0 | $1.value.partMask }
+        if dependencies & 1 << UInt64(number) != 0 {
+            report(part.name, "path", "the part \"\(part.name)\" waits for its own answer")
+            return nil
+        }
+        var label = ByteBuffer()
+        label.appendJSONString(part.name)
+        label.append(UInt8(ascii: ":"))
+        var defaultText = ByteBuffer()
+        defaultText.appendJSON(part.defaultValue)
+        let members = MemberFilter(part.members)
+        return AggregatePlan.Part(
+            name: part.name, target: part.target, method: part.method, path: part.path, isOptional: part.isOptional,
+            timeout: part.timeout, pathTemplate: path, headerTemplates: headers, bodyTemplate: body,
+            dependencies: dependencies,
+            // Members of the value, and of the objects in it where it is an array.
+            indexedDepth: part.pick.tokens.count + (members.isActive ? 2 : 0), pick: CompiledPointer(part.pick),
+            members: members, label: Array(label.text.utf8), defaultText: Array(defaultText.text.utf8),
+            fieldItem: StructuredItem.bytes(for: part.name))
+    }
+
+    private mutating func checkCall(_ part: AggregateDefinition.Part) {
+        let method = part.method
+        if method.isEmpty || method.utf8.count > 32 || !method.utf8.allSatisfy(\.isTokenCharacter) {
+            report(part.name, "method", "\"\(method)\" is no method")
+        }
+        if ["HEAD", "CONNECT", "TRACE"].contains(method) {
+            report(part.name, "method", "the answer to \(method) is no JSON value")
+        }
+        if part.body != nil, ["GET", "DELETE", "OPTIONS"].contains(method) {
+            report(part.name, "body", "a \(method) request has no body")
+        }
+        let repeated: [String]
+        switch part.members {
+        case .all: repeated = []
+        case .only(let names): repeated = names.enumerated().filter { names[..<$0].contains($1) }.map(\.element)
+        case .allBut(let names): repeated = names.enumerated().filter { names[..<$0].contains($1) }.map(\.element)
+        }
+        for name in repeated { report(part.name, "members", "\"\(name)\" stands here twice") }
+    }
+
+    private mutating func checkField(_ field: AggregateDefinition.Field, of part: AggregateDefinition.Part) {
+        let name = field.name.lowercased()
+        if name.isEmpty || !name.utf8.allSatisfy(\.isTokenCharacter) {
+            report(part.name, "headers", "\"\(field.name)\" is no name of a header field")
+        }
+        if Self.ownFields.contains(name) || Self.ownPrefixes.contains(where: { name.hasPrefix($0) }) {
+            report(part.name, "headers", "\"\(field.name)\" is set by the gateway alone")
+        }
+        if part.headers.filter({ $0.name.lowercased() == name }).count > 1 {
+            report(part.name, "headers", "\"\(field.name)\" stands here twice")
+        }
+    }
+
+    /// Fields of framing, routing, forwarding and tracing, which templates have no business with.
+    private static let ownFields: Set<String> = [
+        "host", "connection", "content-length", "transfer-encoding", "te", "trailer", "upgrade", "keep-alive",
+        "proxy-connection", "proxy-authorization", "proxy-authenticate", "expect", "via", "forwarded", "x-real-ip",
+        "x-request-id", "traceparent", "tracestate", "baggage", "b3", "accept-encoding", "range", "if-range",
+        "if-match", "if-none-match", "if-modified-since", "if-unmodified-since",
+    ]
+    private static let ownPrefixes = ["x-forwarded-", "x-b3-", "banyan-"]
+
+    private mutating func template(
+        _ part: String, _ key: String, _ compile: (inout TemplateScope, inout [TemplateError]) -> Template?
+    ) -> Template? {
+        var errors: [TemplateError] = []
+        let template = compile(&scope, &errors)
+        for error in errors { report(part, key, error.description) }
+        return template
+    }
+
+    /// Reports a cycle, and after taking it away the next one, so that each is named.
+    private mutating func reportCycles(_ parts: [AggregatePlan.Part]) {
+        var dependencies = parts.map(\.dependencies)
+        while let cycle = PartGraph(dependencies: dependencies).cycle() {
+            let names = (cycle + [cycle[0]]).map { parts[$0].name }.joined(separator: " → ")
+            report(parts[cycle[0]].name, "path", "parts wait for each other: \(names)")
+            dependencies[cycle[0]] = 0
+        }
+    }
+
+    /// Keeps as much of each answer's structure as the pointers of other parts need.
+    private func deepenIndices(_ parts: inout [AggregatePlan.Part]) {
+        for number in parts.indices {
+            let part = parts[number]
+            for template in [part.pathTemplate] + part.headerTemplates.map(\.value)
+                + [part.bodyTemplate].compactMap({ $0 })
+            {
+                for (target, depth) in template.pointerDepths {
+                    parts[target].indexedDepth = max(parts[target].indexedDepth, depth)
+                }
+            }
+        }
+    }
+}

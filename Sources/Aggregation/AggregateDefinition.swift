@@ -1,0 +1,87 @@
+package import JSON
+
+/// A view as the configuration describes it: calls whose answers become the members of one JSON object.
+package struct AggregateDefinition: Sendable {
+    /// Which members of a part's value go into the view.
+    package enum Members: Equatable, Sendable {
+        case all
+        /// These alone.
+        case only([String])
+        /// All but these.
+        case allBut([String])
+    }
+
+    /// A field of the header of a part's request; the value is a template.
+    package struct Field: Equatable, Sendable {
+        package var name: String
+        package var value: String
+
+        package init(name: String, value: String) {
+            self.name = name
+            self.value = value
+        }
+    }
+
+    /// One call.
+    package struct Part: Sendable {
+        /// The member of the view, and what templates of other parts call this one.
+        package var name: String
+        /// Whom the part is asked of: a number that means something to the caller alone.
+        package var target: Int
+        package var method = "GET"
+        /// Template of the path and query.
+        package var path: String
+        /// Fields beside those that the caller sets by itself.
+        package var headers: [Field] = []
+        /// Template of a JSON body; nil for none.
+        package var body: JSONValue?
+        package var isOptional = false
+        /// The value of an optional part that failed.
+        package var defaultValue = JSONValue.null
+        /// In milliseconds, retries included.
+        package var timeout: UInt64 = 2000
+        /// The place in the answer that is the part's value.
+        package var pick = JSONPointer()
+        /// Of an object its members; of an array the members of the objects that are its elements.
+        package var members = Members.all
+
+        package init(name: String, target: Int, path: String) {
+            self.name = name
+            self.target = target
+            self.path = path
+        }
+    }
+
+    /// In the order of the file, which is the order of the members of the view.
+    package var parts: [Part]
+    /// For the whole view, in milliseconds.
+    package var timeout: UInt64 = 5000
+    /// Whether a partial view names the failed parts in a member `_errors`.
+    package var namesErrors = false
+    /// The parameters of the route's pattern, in the order of their captures.
+    package var pathParameters: [TemplateScope.PathParameter] = []
+
+    package init(parts: [Part]) {
+        self.parts = parts
+    }
+}
+
+/// One thing that is wrong with a view.
+package struct AggregateIssue: Error, Equatable, Sendable {
+    /// The part, or nil for the view as a whole.
+    package var part: String?
+    /// The key of the part: `path`, `headers`, `body`, `pick`, …; `name` for the part's own name.
+    package var key: String
+    package var message: String
+
+    package init(part: String?, key: String, message: String) {
+        self.part = part
+        self.key = key
+        self.message = message
+    }
+}
+
+/// Everything that is wrong with a view.
+package struct AggregateRejection: Error, Equatable, Sendable {
+    package var issues: [AggregateIssue]
+}

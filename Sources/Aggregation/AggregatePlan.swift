@@ -1,0 +1,97 @@
+import ByteBuffers
+import JSON
+
+/// A view, compiled: what is asked of whom, what waits for what, and how the answers are put together. Immutable.
+package final class AggregatePlan: Sendable {
+    /// One call of the plan.
+    package struct Part: Sendable {
+        package let name: String
+        /// The caller's number for whom the part is asked of.
+        package let target: Int
+        package let method: String
+        /// The template of the path, as configured.
+        package let path: String
+        package let isOptional: Bool
+        /// In milliseconds, retries included.
+        package let timeout: UInt64
+        /// Whether the request has a body.
+        package var hasBody: Bool { bodyTemplate != nil }
+        /// Whether the path holds something that the client sent.
+        package var pathHoldsInput: Bool { pathTemplate.usesInputs }
+
+        let pathTemplate: Template
+        let headerTemplates: [(name: [UInt8], value: Template)]
+        let bodyTemplate: Template?
+        /// The parts whose answers the templates need, one bit each.
+        let dependencies: UInt64
+        /// How deep the answer is looked into by `pick`, `members` and the templates of other parts.
+        var indexedDepth: Int
+        let pick: CompiledPointer
+        let members: MemberFilter
+        /// The name and colon of the view's member.
+        let label: [UInt8]
+        /// The JSON text of the default value.
+        let defaultText: [UInt8]
+        /// The name as an item of a structured field.
+        let fieldItem: [UInt8]
+    }
+
+    /// The parts in file order.
+    package let parts: [Part]
+    /// For the whole view, in milliseconds.
+    package let timeout: UInt64
+    package let namesErrors: Bool
+    /// What of the client's request the templates need.
+    package let inputs: TemplateInputTable
+    /// The numbers of the parts by the step in which they start at the earliest.
+    package let stages: [[Int]]
+    /// The chain of parts that bounds the latency of the view.
+    package let longestChain: [Int]
+    /// Whether the view depends on who asks.
+    let usesUser: Bool
+
+    /// The most parts of a view.
+    package static let maximumParts = 64
+
+    /// Compiles `definition`, or says everything that is wrong with it.
+    package init(_ definition: AggregateDefinition) throws(AggregateRejection) {
+        var compiler = AggregateCompiler(definition)
+        let compiled = compiler.compile()
+        guard compiler.issues.isEmpty else { throw AggregateRejection(issues: compiler.issues) }
+        let graph = PartGraph(dependencies: compiled.map(\.dependencies))
+        parts = compiled
+        timeout = definition.timeout
+        namesErrors = definition.namesErrors
+        inputs = compiler.scope.inputs
+        usesUser = compiler.scope.usesUser
+        stages = graph.stages()
+        longestChain = graph.longestChain()
+    }
+
+    /// The numbers of the parts that `part` waits for.
+    package func dependencies(of part: Int) -> [Int] {
+        parts.indices.filter { parts[part].dependencies & 1 << UInt64($0) != 0 }
+    }
+}
+
+/// Which members of an object go into the view.
+struct MemberFilter: Sendable {
+    private let names: [[UInt8]]
+    private let keepsNamed: Bool
+    /// Whether there is anything to leave out.
+    let isActive: Bool
+
+    init(_ members: AggregateDefinition.Members) {
+        switch members {
+        case .all: (names, keepsNamed, isActive) = ([], false, false)
+        case .only(let names): (self.names, keepsNamed, isActive) = (names.map { Array($0.utf8) }, true, true)
+        case .allBut(let names): (self.names, keepsNamed, isActive) = (names.map { Array($0.utf8) }, false, true)
+        }
+    }
+
+    /// Whether the member `node` of the scanned `text` is kept.
+    func keeps(_ node: JSONNode, in text: Span<UInt8>) -> Bool {
+        for name in names where node.isNamed(name.span, in: text) { return keepsNamed }
+        return !keepsNamed
+    }
+}
