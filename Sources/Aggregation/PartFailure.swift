@@ -1,0 +1,86 @@
+/// Why a part has no value. Bounded: the words are metric labels, log fields and the `reason` of `Banyan-Partial`.
+package struct PartFailure: Equatable, Sendable {
+    package enum Reason: UInt8, CaseIterable, Sendable {
+        /// No answer in the part's time, or in the view's.
+        case timeout
+        case connectFailed
+        case dnsFailed
+        case tlsFailed
+        case upstreamClosed
+        case upstreamProtocol
+        case upstreamTruncated
+        case upstreamOverloaded
+        case circuitOpen
+        case noHealthyEndpoint
+        /// An answer whose status is not 200...299.
+        case badStatus
+        /// An answer that is not one JSON value in UTF-8 within the depth limit, or that is encoded.
+        case invalidJSON
+        /// An answer over the size limit, or with too many values to look into.
+        case tooLarge
+        /// `pick` leads to nothing in the answer.
+        case missingValue
+        /// A value that the request needs is not there: the client did not send it, or a part did not answer with it.
+        case missingInput
+        /// A value that the request needs cannot stand in its place.
+        case badInput
+        /// Nobody waits for it any more.
+        case cancelled
+        case `internal`
+
+        /// The word for it.
+        package var word: StaticString {
+            switch self {
+            case .timeout: "timeout"
+            case .connectFailed: "connect_failed"
+            case .dnsFailed: "dns_failed"
+            case .tlsFailed: "tls_failed"
+            case .upstreamClosed: "upstream_closed"
+            case .upstreamProtocol: "upstream_protocol"
+            case .upstreamTruncated: "upstream_truncated"
+            case .upstreamOverloaded: "upstream_overloaded"
+            case .circuitOpen: "circuit_open"
+            case .noHealthyEndpoint: "no_healthy_endpoint"
+            case .badStatus: "bad_status"
+            case .invalidJSON: "invalid_json"
+            case .tooLarge: "too_large"
+            case .missingValue: "missing_value"
+            case .missingInput: "missing_input"
+            case .badInput: "bad_input"
+            case .cancelled: "cancelled"
+            case .internal: "internal"
+            }
+        }
+    }
+
+    package var reason: Reason
+    /// The status of the answer for `badStatus`, else 0.
+    package var status: UInt16
+    /// For `missingInput` and `badInput`: whether the value is the client's to send.
+    package var isClients: Bool
+
+    package init(_ reason: Reason, status: UInt16 = 0, isClients: Bool = false) {
+        self.reason = reason
+        self.status = status
+        self.isClients = isClients
+    }
+
+    /// The status of a view whose required part failed so (routes.json, "Status and failure").
+    ///
+    /// 400 and 422 of a part count as the client's doing only where the part's path holds something that it sent.
+    func viewStatus(pathHoldsInput: Bool) -> UInt16 {
+        switch reason {
+        case .timeout: 504
+        case .circuitOpen, .upstreamOverloaded, .noHealthyEndpoint: 503
+        case .missingInput, .badInput: isClients ? 400 : 502
+        case .badStatus:
+            switch status {
+            case 401, 403, 404, 410: status
+            case 400, 422: pathHoldsInput ? status : 502
+            default: 502
+            }
+        case .internal: 500
+        default: 502
+        }
+    }
+}
