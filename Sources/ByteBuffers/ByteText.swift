@@ -32,15 +32,13 @@ extension ByteBuffer {
     /// Appends the low `digits` hexadecimal digits of `value` in lower case.
     @inlinable public mutating func appendHex(_ value: UInt64, digits: Int) {
         precondition(digits >= 0 && digits <= 16, "a 64-bit value has at most 16 digits")
-        _ = write(minimum: digits) { target in
-            var rest = value
-            var position = digits
-            while position > 0 {
-                position -= 1
-                let nibble = UInt8(truncatingIfNeeded: rest & 15)
-                target[position] = nibble < 10 ? nibble &+ UInt8(ascii: "0") : nibble &+ (UInt8(ascii: "a") - 10)
-                rest >>= 4
-            }
+        if digits == 0 { return }
+        // All sixteen digits are written from the first wanted one on; those behind the last wanted one do not count.
+        let shifted = value << UInt64((16 - digits) * 4)
+        _ = write(minimum: 16) { target in
+            target.storeBytes(of: UInt32(truncatingIfNeeded: shifted >> 32).hexDigits.bigEndian, as: UInt64.self)
+            target.storeBytes(
+                of: UInt32(truncatingIfNeeded: shifted).hexDigits.bigEndian, toByteOffset: 8, as: UInt64.self)
             return digits
         }
     }
@@ -76,7 +74,9 @@ extension Span where Element == UInt8 {
     @inlinable public func equalsIgnoringCase(_ literal: StaticString) -> Bool {
         let length = literal.utf8CodeUnitCount
         guard count == length else { return false }
-        for index in 0..<length where self[unchecked: index].asciiLowercased != literal.utf8Start[index] { return false }
+        for index in 0..<length where self[unchecked: index].asciiLowercased != literal.utf8Start[index] {
+            return false
+        }
         return true
     }
 
@@ -103,6 +103,19 @@ extension Span where Element == UInt8 {
             index += 1
         }
         return nil
+    }
+}
+
+extension UInt32 {
+    /// The eight lower-case hexadecimal digits, the first one in the highest byte.
+    @inlinable var hexDigits: UInt64 {
+        var spread = UInt64(self)
+        spread = (spread | spread << 16) & 0x0000_FFFF_0000_FFFF
+        spread = (spread | spread << 8) & 0x00FF_00FF_00FF_00FF
+        spread = (spread | spread << 4) & 0x0F0F_0F0F_0F0F_0F0F
+        // Adding 6 carries into the next nibble where a digit is a letter; letters lie 39 above the digits' row.
+        let letters = (spread &+ 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
+        return spread &+ 0x3030_3030_3030_3030 &+ letters &* 39
     }
 }
 

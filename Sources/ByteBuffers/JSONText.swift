@@ -6,12 +6,10 @@ extension ByteBuffer {
         append(UInt8(ascii: "\""))
         var index = 0
         var plainStart = 0
-        while index < bytes.count {
+        while true {
+            index = bytes.firstNotPlainInJSON(from: index)
+            if index == bytes.count { break }
             let byte = bytes[index]
-            if byte >= 0x20, byte < 0x7F, byte != 0x22, byte != 0x5C {
-                index += 1
-                continue
-            }
             let sequence = byte < 0x80 ? 0 : bytes.utf8SequenceLength(at: index)
             let isLineSeparator =
                 sequence == 3 && byte == 0xE2 && bytes[index + 1] == 0x80 && bytes[index + 2] & 0xFE == 0xA8
@@ -56,6 +54,32 @@ extension ByteBuffer {
 }
 
 extension Span where Element == UInt8 {
+    /// The offset of the first byte at or after `start` that does not stand for itself in a JSON string, or may begin
+    /// a sequence that does not; the end where there is none. Eight bytes at a time.
+    func firstNotPlainInJSON(from start: Int) -> Int {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let highs: UInt64 = 0x8080_8080_8080_8080
+        var index = start
+        while count - index >= 8 {
+            // SAFETY: any eight bytes are an integer, and the span checks that they lie within it.
+            let word = UInt64(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: index, as: UInt64.self))
+            let quote = word ^ (ones &* 0x22)
+            let backslash = word ^ (ones &* 0x5C)
+            // In turn: below 0x20, quote, backslash, and 0x7F or above. A borrow can mark a byte above a true hit, never
+            // one below, so that the lowest mark is exact.
+            let hits =
+                ((word &- ones &* 0x20) | (quote &- ones) | (backslash &- ones) | (word &+ ones) | word) & highs
+            if hits != 0 { return index + hits.trailingZeroBitCount / 8 }
+            index += 8
+        }
+        while index < count {
+            let byte = self[unchecked: index]
+            if byte < 0x20 || byte >= 0x7F || byte == 0x22 || byte == 0x5C { return index }
+            index += 1
+        }
+        return count
+    }
+
     /// The length of the well-formed UTF-8 sequence that begins at `index` (RFC 3629 §4), or 0 where there is none:
     /// overlong forms, surrogates, values above U+10FFFF and cut sequences are not well-formed.
     public func utf8SequenceLength(at index: Int) -> Int {
