@@ -17,13 +17,15 @@ struct MethodTable: Sendable {
     private static let firstExtension = 16
 
     /// The bit of GET.
-    static var get: UInt64 { bit(of: .get) }
+    let get = bit(of: .get)
     /// The bit of HEAD.
-    static var head: UInt64 { bit(of: .head) }
+    let head = bit(of: .head)
     /// What a route without a method answers to, as far as it can be listed.
-    static var usual: UInt64 {
-        Self.get | Self.head | bit(of: .post) | bit(of: .put) | bit(of: .delete) | bit(of: .patch) | bit(of: .options)
-    }
+    let usual =
+        bit(of: .get) | bit(of: .head) | bit(of: .post) | bit(of: .put) | bit(of: .delete) | bit(of: .patch)
+        | bit(of: .options)
+    /// What a route answers to only if it names it.
+    let unrouted = bit(of: .trace) | bit(of: .connect)
 
     private var extensions: [ByteRange] = []
     private var extensionText: [UInt8] = []
@@ -56,7 +58,7 @@ struct MethodTable: Sendable {
 
     /// The bit of a request's method; 0 for a method that no route names.
     func bit(of method: Method, text: borrowing Span<UInt8>) -> UInt64 {
-        method != .other ? Self.bit(of: method) : extensionBit(text)
+        method.rawValue != 0 ? Self.bit(of: method) : extensionBit(text)
     }
 
     private func extensionBit(_ text: borrowing Span<UInt8>) -> UInt64 {

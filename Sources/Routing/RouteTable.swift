@@ -84,10 +84,8 @@ package struct RouteTable: Sendable {
         captures.split(path, limit: depth + 1, longest: literals.longest)
         var request = Request(
             method: methods.bit(of: head.method, text: head.span(head.methodRange)),
-            isHead: head.method == .head,
-            isTrace: head.method == .trace || head.method == .connect,
             host: hostNumber(of: head))
-        let end = captures.segments.count
+        let end = captures.segmentCount
 
         var level = 0
         captures.trail[0] = 0
@@ -108,7 +106,7 @@ package struct RouteTable: Sendable {
                 }
                 captures.trail[level] = UInt32(index) | Self.triedLiterals
                 if node.hasLiterals {
-                    let segment = captures.segments[level]
+                    let segment = captures.segment(level)
                     if Int(segment.count) <= literals.longest {
                         let start = Int(segment.start)
                         let next = literals.value(
@@ -123,7 +121,7 @@ package struct RouteTable: Sendable {
                 }
             case Self.triedLiterals:
                 captures.trail[level] = UInt32(index) | Self.triedAll
-                if node.parameter != 0, captures.segments[level].count > 0 {
+                if node.parameter != 0, captures.segment(level).count > 0 {
                     level += 1
                     captures.trail[level] = node.parameter
                     captures.visits += 1
@@ -152,8 +150,6 @@ package struct RouteTable: Sendable {
     /// What of a request is compared at each leaf, and what the leaves say about methods.
     private struct Request {
         var method: UInt64
-        var isHead: Bool
-        var isTrace: Bool
         var host: UInt32
         var allowed: UInt64 = 0
     }
@@ -208,16 +204,17 @@ package struct RouteTable: Sendable {
             let candidate = candidates.span[index]
             let isUnlimited = candidate.methods == 0
             if isUnlimited, let throughGet { return throughGet }
-            let fits = isUnlimited ? !request.isTrace : candidate.methods & request.method != 0
+            let fits =
+                isUnlimited ? request.method & methods.unrouted == 0 : candidate.methods & request.method != 0
             let fitsThroughGet =
-                request.isHead && throughGet == nil && candidate.methods & MethodTable.get != 0
+                request.method == methods.head && throughGet == nil && candidate.methods & methods.get != 0
             guard conditions.hold(candidate.conditions, in: head) else { continue }
             if fits { return Int(candidate.route) }
             if fitsThroughGet {
                 throughGet = Int(candidate.route)
             } else {
-                request.allowed |= isUnlimited ? MethodTable.usual : candidate.methods
-                if candidate.methods & MethodTable.get != 0 { request.allowed |= MethodTable.head }
+                request.allowed |= isUnlimited ? methods.usual : candidate.methods
+                if candidate.methods & methods.get != 0 { request.allowed |= methods.head }
             }
         }
         return throughGet
@@ -232,11 +229,11 @@ package struct RouteTable: Sendable {
             let level = Int(parameterSegments.span[index])
             if index == last, entry.endsInRest {
                 let start =
-                    level < captures.segments.count
-                    ? Int(captures.segments[level].start) : Int(head.path.count)
+                    level < captures.segmentCount
+                    ? Int(captures.segment(level).start) : Int(head.path.count)
                 captures.append(ByteRange(start: base + start, count: Int(head.path.count) - start))
             } else {
-                let segment = captures.segments[level]
+                let segment = captures.segment(level)
                 captures.append(ByteRange(start: base + Int(segment.start), count: Int(segment.count)))
             }
         }
