@@ -19,7 +19,6 @@ package struct ChunkedDecoder: ~Copyable {
     private var digits: UInt8 = 0
     private var extensionBytes = 0
     private var extensionBytesInAll = 0
-    private var trailerLines = 0
     private var scanner = HeadScanner()
 
     private enum State {
@@ -44,7 +43,6 @@ package struct ChunkedDecoder: ~Copyable {
         digits = 0
         extensionBytes = 0
         extensionBytesInAll = 0
-        trailerLines = 0
         scanner = HeadScanner()
     }
 
@@ -141,30 +139,22 @@ package struct ChunkedDecoder: ~Copyable {
     /// Reads the lines between the last chunk and the empty line that ends the body (RFC 9112 §7.1.2).
     private mutating func readTrailers(_ input: Span<UInt8>, from start: Int) -> BodyStep {
         var position = start
-        while true {
-            let step = scanner.nextLine(
-                input, position: &position, into: &trailers.bytes, limit: TrailerSection.mostBytes)
-            switch step {
-            case .line:
-                if scanner.line.isEmpty {
-                    state = .ended
-                    return .end(consumed: position)
-                }
-                if let detail = takeTrailer(scanner.line) { return fail(detail) }
-            case .incomplete:
-                return .needMore(consumed: position)
-            case .limitReached:
-                return fail("the trailer section is too large")
-            case .fault(let fault):
-                return fail(fault.detail)
-            }
+        let step = scanner.nextFields(
+            input, position: &position, into: &trailers.bytes, &trailers.fields, limits: TrailerSection.limits,
+            isTrailer: true)
+        switch step {
+        case .ended:
+            state = .ended
+            return .end(consumed: position)
+        case .incomplete:
+            return .needMore(consumed: position)
+        case .limitReached:
+            return fail("the trailer section is too large")
+        case .tooManyFields:
+            return fail("the trailer section has too many fields")
+        case .fault(let fault):
+            return fail(fault.detail)
         }
-    }
-
-    private mutating func takeTrailer(_ line: ByteRange) -> StaticString? {
-        trailerLines += 1
-        guard trailerLines <= TrailerSection.mostFields else { return "the trailer section has too many fields" }
-        return trailers.fields.appendLine(line, of: trailers.bytes, isTrailer: true)?.detail
     }
 
     private mutating func fail(_ detail: StaticString) -> BodyStep {

@@ -4,14 +4,12 @@ extension HeaderBlock {
     /// Reads one field line, `field-name ":" OWS field-value OWS` (RFC 9112 §5), and adds the field.
     ///
     /// - Parameters:
-    ///   - range: Where the line stands, without its line end. It holds no control byte but HTAB.
-    ///   - bytes: The bytes of the message.
+    ///   - line: The line without its line end. It holds no control byte but HTAB.
+    ///   - offset: Where the line stands in the bytes of the message.
     ///   - isTrailer: Whether the line stands in a trailer section: fields that may not are then left out.
     /// - Returns: What is wrong with the line, or nil.
-    mutating func appendLine(_ range: ByteRange, of bytes: borrowing ByteBuffer, isTrailer: Bool = false) -> HeadFault? {
-        let line = bytes.span(range)
+    mutating func appendLine(_ line: Span<UInt8>, at offset: Int, isTrailer: Bool) -> HeadFault? {
         let count = line.count
-        let offset = Int(range.start)
         var colon = 0
         while colon < count, ByteClass.isToken(line[unchecked: colon]) { colon += 1 }
         guard colon > 0, colon < count, line[unchecked: colon] == UInt8(ascii: ":") else {
@@ -21,7 +19,7 @@ extension HeaderBlock {
         while start < count, line[unchecked: start].isBlank { start += 1 }
         var end = count
         while end > start, line[unchecked: end - 1].isBlank { end -= 1 }
-        let id = HeaderName.named(line.extracting(0..<colon))
+        let id = HeaderName.named(line.extracting(unchecked: 0..<colon))
         if isTrailer, !TrailerSection.mayHold(id) { return nil }
         append(
             HeaderField(

@@ -44,23 +44,32 @@ package struct HTTP1RequestParser: Sendable {
         if case .failed = phase { return .failed(.badRequest("an earlier request on the connection was refused")) }
         if case .start = phase, scanner.lineStart == 0, !begun { head.reset() }
         var position = 0
-        while true {
-            switch scanner.nextLine(input, position: &position, into: &head.bytes, limit: limit) {
+        while phase != .fields {
+            switch scanner.nextLine(input, position: &position, into: &head.bytes, limit: requestLineLimit) {
             case .line:
-                if scanner.line.isEmpty, case .fields = phase {
-                    if let error = finish(&head) { return fail(error) }
-                    reset()
-                    return .complete(consumed: position)
-                }
                 if let error = takeLine(into: &head) { return fail(error) }
             case .incomplete:
                 if !begun { begun = hasBegunLine(head.bytes) }
                 return .incomplete
             case .limitReached:
-                return fail(limitError(head.bytes))
+                return fail(requestLineTooLong(head.bytes))
             case .fault(let fault):
                 return fail(.badRequest(fault.detail))
             }
+        }
+        switch scanner.nextFields(input, position: &position, into: &head.bytes, &head.fields, limits: limits) {
+        case .ended:
+            if let error = finish(&head) { return fail(error) }
+            reset()
+            return .complete(consumed: position)
+        case .incomplete:
+            return .incomplete
+        case .limitReached:
+            return fail(RequestError(.headersTooLarge, "the head is too large"))
+        case .tooManyFields:
+            return fail(RequestError(.headersTooLarge, "the head has too many fields"))
+        case .fault(let fault):
+            return fail(.badRequest(fault.detail))
         }
     }
 
@@ -69,18 +78,15 @@ package struct HTTP1RequestParser: Sendable {
         return .failed(error)
     }
 
-    /// How many bytes the head may have in this phase. The request line has a bound of its own, so that a target that is
+    /// How many bytes there may be up to the end of the request line. It has a bound of its own, so that a target that is
     /// too long is told from a head that is too large while it still arrives.
-    private var limit: Int {
-        guard case .fields = phase else {
-            let line = Method.longest + 1 + limits.target + " HTTP/1.1\r\n".utf8.count
-            return Swift.min(limits.head, scanner.lineStart + line)
-        }
-        return limits.head
+    private var requestLineLimit: Int {
+        let line = Method.longest + 1 + limits.target + " HTTP/1.1\r\n".utf8.count
+        return Swift.min(limits.head, scanner.lineStart + line)
     }
 
-    private func limitError(_ bytes: borrowing ByteBuffer) -> RequestError {
-        if case .fields = phase { return HTTP1RequestParser.headTooLarge }
+    /// What is too long in a request line that does not end.
+    private func requestLineTooLong(_ bytes: borrowing ByteBuffer) -> RequestError {
         let line = bytes.span.extracting(Swift.min(scanner.lineStart, bytes.count)..<bytes.count)
         var length = 0
         while length <= Method.longest, length < line.count, ByteClass.isToken(line[length]) { length += 1 }
@@ -92,24 +98,17 @@ package struct HTTP1RequestParser: Sendable {
 
     /// Whether the line under way holds more than the beginning of an empty line.
     private func hasBegunLine(_ bytes: borrowing ByteBuffer) -> Bool {
-        if case .fields = phase { return true }
-        return bytes.count > scanner.lineStart && bytes[scanner.lineStart] != UInt8(ascii: "\r")
+        bytes.count > scanner.lineStart && bytes[scanner.lineStart] != UInt8(ascii: "\r")
     }
 
     private mutating func takeLine(into head: inout RequestHead) -> RequestError? {
-        switch phase {
-        case .start where scanner.line.isEmpty:
+        if scanner.line.isEmpty, phase == .start {
             phase = .afterEmptyLine
             return nil
-        case .start, .afterEmptyLine:
-            begun = true
-            phase = .fields
-            return readRequestLine(scanner.line, into: &head)
-        case .fields, .failed:
-            if head.fields.count >= limits.fields { return HTTP1RequestParser.tooManyFields }
-            guard let fault = head.fields.appendLine(scanner.line, of: head.bytes) else { return nil }
-            return .badRequest(fault.detail)
         }
+        begun = true
+        phase = .fields
+        return readRequestLine(scanner.line, into: &head)
     }
 
     private mutating func readRequestLine(_ range: ByteRange, into head: inout RequestHead) -> RequestError? {
@@ -165,6 +164,4 @@ package struct HTTP1RequestParser: Sendable {
     static var unsupportedVersion: RequestError {
         RequestError(.unsupportedVersion, "HTTP/1.1 and HTTP/1.0 are spoken here")
     }
-    private static var headTooLarge: RequestError { RequestError(.headersTooLarge, "the head is too large") }
-    private static var tooManyFields: RequestError { RequestError(.headersTooLarge, "the head has too many fields") }
 }

@@ -47,42 +47,48 @@ package struct HTTP1ResponseParser: Sendable {
         if !begun { head.reset() }
         if input.count > 0 { begun = true }
         var position = 0
-        while true {
+        if phase == .start {
             switch scanner.nextLine(input, position: &position, into: &head.bytes, limit: limits.head) {
             case .line:
-                if scanner.line.isEmpty, case .fields = phase {
-                    if let error = finish(&head, requestMethod, upgradeAsked) { return fail(error) }
-                    reset()
-                    return .complete(consumed: position)
-                }
-                if let error = takeLine(into: &head) { return fail(error) }
+                if let error = readStatusLine(into: &head) { return fail(error) }
             case .incomplete:
                 return .incomplete
             case .limitReached:
-                return fail(ResponseError("the head is too large"))
+                return fail(HTTP1ResponseParser.headTooLarge)
             case .fault(let fault):
                 return fail(ResponseError(fault.detail))
             }
         }
+        switch scanner.nextFields(input, position: &position, into: &head.bytes, &head.fields, limits: limits) {
+        case .ended:
+            if let error = finish(&head, requestMethod, upgradeAsked) { return fail(error) }
+            reset()
+            return .complete(consumed: position)
+        case .incomplete:
+            return .incomplete
+        case .limitReached:
+            return fail(HTTP1ResponseParser.headTooLarge)
+        case .tooManyFields:
+            return fail(ResponseError("the head has too many fields"))
+        case .fault(let fault):
+            return fail(ResponseError(fault.detail))
+        }
     }
+
+    private static var headTooLarge: ResponseError { ResponseError("the head is too large") }
 
     private mutating func fail(_ error: ResponseError) -> HeadProgress<ResponseError> {
         phase = .failed
         return .failed(error)
     }
 
-    private mutating func takeLine(into head: inout ResponseHead) -> ResponseError? {
-        if case .start = phase {
-            phase = .fields
-            var statusLine = StatusLine()
-            if let error = statusLine.read(head.bytes.span(scanner.line)) { return error }
-            head.version = statusLine.version
-            head.status = statusLine.status
-            return nil
-        }
-        if head.fields.count >= limits.fields { return ResponseError("the head has too many fields") }
-        guard let fault = head.fields.appendLine(scanner.line, of: head.bytes) else { return nil }
-        return ResponseError(fault.detail)
+    private mutating func readStatusLine(into head: inout ResponseHead) -> ResponseError? {
+        phase = .fields
+        var line = StatusLine()
+        if let error = line.read(head.bytes.span(scanner.line)) { return error }
+        head.version = line.version
+        head.status = line.status
+        return nil
     }
 
     /// How the body ends (RFC 9112 §6.3), and whether the connection can be used again.

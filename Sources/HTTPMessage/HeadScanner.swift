@@ -1,15 +1,17 @@
 import ByteBuffers
 
-/// Cuts the head of a message into lines, for both directions.
+/// Cuts the head of a message into lines and reads its fields, for both directions and for trailers.
 ///
 /// Bytes go from the input into the message's own buffer, each once; each is looked at once for line ends and control
-/// bytes. Lines end with CRLF and nothing else (RFC 9112 §2.2): a bare CR, a bare LF, or a control byte other than HTAB
+/// bytes, and each line is read once, when it is complete. Lines end with CRLF and nothing else (RFC 9112 §2.2): a bare CR, a bare LF, or a control byte other than HTAB
 /// is a fault the moment it is seen, not only when the line or the head ends.
 struct HeadScanner {
     /// Where the line under way begins in the message's buffer.
     private(set) var lineStart = 0
     /// The last byte taken was a CR, so that the next one must be its LF.
     private var awaitsLineFeed = false
+    /// Field lines so far.
+    private var fieldLines = 0
 
     /// The last whole line, without its CRLF, as a range of the message's buffer.
     private(set) var line = ByteRange()
@@ -58,10 +60,8 @@ struct HeadScanner {
                 } else {
                     return .fault(.bareCR)
                 }
-            case UInt8(ascii: "\n"):
-                return .fault(.bareLF)
-            default:
-                return .fault(.control)
+            case let byte:
+                return .fault(HeadFault(control: byte))
             }
         }
         bytes.append(input.extracting(start..<end))
@@ -82,6 +82,85 @@ struct HeadScanner {
     }
 }
 
+extension HeadScanner {
+    enum FieldsStep {
+        /// The empty line behind the fields was taken.
+        case ended
+        /// All input was taken.
+        case incomplete
+        /// The next byte would be one more than the limit allows.
+        case limitReached
+        /// There is one more field than the limit allows.
+        case tooManyFields
+        case fault(HeadFault)
+    }
+
+    /// Takes field lines up to the empty line behind them.
+    ///
+    /// Lines that lie in the input as a whole are read there and copied together, which is most of them in most messages.
+    ///
+    /// - Parameters:
+    ///   - input: What has arrived.
+    ///   - position: The first byte of it not taken yet; moved on.
+    ///   - bytes: The message's buffer, which the bytes are appended to.
+    ///   - fields: Where the fields are added.
+    ///   - limits: How many bytes the buffer may hold, and how many fields there may be.
+    ///   - isTrailer: Whether this is a trailer section: fields that may not stand there count, but are left out.
+    mutating func nextFields(
+        _ input: Span<UInt8>, position: inout Int, into bytes: inout ByteBuffer, _ fields: inout HeaderBlock,
+        limits: HeadLimits, isTrailer: Bool = false
+    ) -> FieldsStep {
+        if bytes.count > lineStart {
+            // A line that an earlier input began is completed in the buffer.
+            switch nextLine(input, position: &position, into: &bytes, limit: limits.head) {
+            case .line: break
+            case .incomplete: return .incomplete
+            case .limitReached: return .limitReached
+            case .fault(let fault): return .fault(fault)
+            }
+            if line.isEmpty { return .ended }
+            if fieldLines >= limits.fields { return .tooManyFields }
+            fieldLines += 1
+            if let fault = fields.appendLine(bytes.span(line), at: Int(line.start), isTrailer: isTrailer) {
+                return .fault(fault)
+            }
+        }
+        let first = position
+        let offset = bytes.count - first
+        let end = first + Swift.min(input.count - first, Swift.max(limits.head - bytes.count, 0))
+        var start = first
+        var index = first
+        while true {
+            index = input.firstControl(from: index, to: end)
+            guard index < end else { break }
+            let byte = input[unchecked: index]
+            index &+= 1
+            if byte == UInt8(ascii: "\t") { continue }
+            guard byte == UInt8(ascii: "\r") else { return .fault(HeadFault(control: byte)) }
+            guard index < end else {
+                awaitsLineFeed = true
+                break
+            }
+            guard input[unchecked: index] == UInt8(ascii: "\n") else { return .fault(.bareCR) }
+            index &+= 1
+            if index &- start == 2 {
+                bytes.append(input.extracting(first..<index))
+                position = index
+                return .ended
+            }
+            if fieldLines >= limits.fields { return .tooManyFields }
+            fieldLines &+= 1
+            let text = input.extracting(unchecked: start..<(index &- 2))
+            if let fault = fields.appendLine(text, at: offset &+ start, isTrailer: isTrailer) { return .fault(fault) }
+            start = index
+        }
+        bytes.append(input.extracting(first..<end))
+        position = end
+        lineStart = offset + start
+        return end < input.count ? .limitReached : .incomplete
+    }
+}
+
 /// What can be wrong with a line of a head or a trailer section, whatever it says.
 enum HeadFault: UInt8 {
     case bareCR
@@ -92,6 +171,9 @@ enum HeadFault: UInt8 {
     case emptyName
     case spaceInName
     case badName
+
+    /// The fault of a control byte that stands where a line could end.
+    init(control byte: UInt8) { self = byte == UInt8(ascii: "\n") ? .bareLF : .control }
 
     /// A sentence for the answer.
     var detail: StaticString {

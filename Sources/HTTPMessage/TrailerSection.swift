@@ -14,6 +14,8 @@ package struct TrailerSection: ~Copyable {
     /// Fields that a trailer section may have, dropped ones included.
     package static let mostFields = 32
 
+    static var limits: HeadLimits { HeadLimits(head: mostBytes, fields: mostFields) }
+
     /// Whether a field may stand in a trailer at all. A name that means something to the gateway does not: framing,
     /// routing, authentication, conditions, content format (RFC 9110 §6.5.1) and all that the gateway itself says.
     /// `ETag` is the one that its definition allows (RFC 9110 §8.8.3).
