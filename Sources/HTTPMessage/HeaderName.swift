@@ -98,6 +98,15 @@ package struct HeaderName: RawRepresentable, Equatable, Hashable, Sendable {
     /// spelling with `_` must not slip past: all names up to ``xB3``.
     package var isGuarded: Bool { rawValue >= 1 && rawValue <= HeaderName.xB3.rawValue }
 
+    /// Whether ``named(_:)`` compared every byte of the name and each was a letter, a digit, `-` or `_` (control bytes,
+    /// which no line of a head has, left aside): not for unknown names and families, of which a prefix is compared.
+    var isSpeltOut: Bool {
+        switch self {
+        case .other, .xForwarded, .xB3, .banyan, .lookalike: false
+        default: true
+        }
+    }
+
     /// The known name of these bytes, which are a token, in any case; ``other`` where there is none. A guarded name that is
     /// spelt with `_` in place of `-` is a ``lookalike`` or a ``framingLookalike``.
     package static func named(_ bytes: Span<UInt8>) -> HeaderName {
