@@ -66,8 +66,8 @@ package struct BodyDecoder: ~Copyable {
         return .data(ByteRange(start: 0, count: count), consumed: count)
     }
 
-    /// Tells that the connection has been closed in good order. Returns whether the body is whole: it was before, or the
-    /// close is what ends it. False means that it was cut short (RFC 9112 §8).
+    /// Tells that the connection has been closed in good order. Returns whether the body is whole: it was before, or
+    /// the close is what ends it. False means that it was cut short (RFC 9112 §8).
     package mutating func finishAtClose() -> Bool {
         if case .untilClose = framing { hasEnded = true }
         return hasEnded

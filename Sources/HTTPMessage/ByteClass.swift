@@ -81,8 +81,8 @@ extension Span where Element == UInt8 {
 }
 
 extension UInt64 {
-    /// The high bit of each of its eight bytes that is below 0x20 or equal to 0x7F. The lowest one that is set is exact;
-    /// above it, a byte can be marked wrongly.
+    /// The high bit of each of its eight bytes that is below 0x20 or equal to 0x7F. The lowest one that is set is
+    /// exact; above it, a byte can be marked wrongly.
     @inline(__always)
     fileprivate var markedControls: UInt64 {
         // Below 0x20 a subtraction borrows into the high bit; 0x7F plus one carries into it.

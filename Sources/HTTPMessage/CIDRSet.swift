@@ -47,8 +47,8 @@ package struct CIDRBlock: Equatable, Hashable, Sendable {
     }
 }
 
-/// A set of address blocks, such as the proxies that are trusted. Immutable in use; look-up is linear, for the handful of
-/// blocks that a configuration has.
+/// A set of address blocks, such as the proxies that are trusted. Immutable in use; look-up is linear, for the handful
+/// of blocks that a configuration has.
 package struct CIDRSet: Equatable, Sendable {
     private var blocks: [CIDRBlock] = []
 

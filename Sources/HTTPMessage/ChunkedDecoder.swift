@@ -2,9 +2,9 @@ import ByteBuffers
 
 /// Reads a body in the chunked transfer coding (RFC 9112 §7.1) without copying it.
 ///
-/// Strict: 1 to 15 hexadecimal digits, CRLF alone as line end, no white space, extensions that follow the grammar and are
-/// dropped, data closed by CRLF. Trailers that may be passed on are kept in ``trailers``. The result does not depend on how
-/// the input is split, but for where data ranges break.
+/// Strict: 1 to 15 hexadecimal digits, CRLF alone as line end, no white space, extensions that follow the grammar and
+/// are dropped, data closed by CRLF. Trailers that may be passed on are kept in ``trailers``. The result does not
+/// depend on how the input is split, but for where data ranges break.
 package struct ChunkedDecoder: ~Copyable {
     /// Bytes of extensions that one chunk may have.
     package static let mostExtensionBytes = 256

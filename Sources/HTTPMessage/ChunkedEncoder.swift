@@ -29,8 +29,8 @@ extension ByteBuffer {
     /// Appends the last chunk and an empty trailer section: the end of the body.
     package mutating func appendLastChunk() { append("0\r\n\r\n") }
 
-    /// Begins a chunk whose size is known only when it is whole: data is appended, then ``endChunk(_:)`` is called. Many
-    /// small pieces become one chunk in that way. Nothing may be taken from the front of the buffer in between.
+    /// Begins a chunk whose size is known only when it is whole: data is appended, then ``endChunk(_:)`` is called.
+    /// Many small pieces become one chunk in that way. Nothing may be taken from the front of the buffer in between.
     package mutating func beginChunk() -> ChunkMark {
         let mark = ChunkMark(position: count)
         append("00000000\r\n")

@@ -3,8 +3,9 @@ import ByteBuffers
 extension ForwardingHeaders {
     /// The address of the client: the right-most one in the chain of `X-Forwarded-For` that is not a trusted proxy.
     ///
-    /// The peer comes last in the chain. Each trusted hop vouches for the one before it and no further; where a trusted hop
-    /// names something that is no address, that hop is as far as is known. If all are trusted, it is the first of them.
+    /// The peer comes last in the chain. Each trusted hop vouches for the one before it and no further; where a trusted
+    /// hop names something that is no address, that hop is as far as is known. If all are trusted, it is the first of
+    /// them.
     ///
     /// - Parameters:
     ///   - head: The request as received.

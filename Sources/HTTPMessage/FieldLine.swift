@@ -22,7 +22,8 @@ extension HeaderBlock {
         if isTrailer, !TrailerSection.mayHold(id) { return nil }
         append(
             HeaderField(
-                name: ByteRange(start: offset, count: colon), value: ByteRange(start: offset + start, count: end - start),
+                name: ByteRange(start: offset, count: colon),
+                value: ByteRange(start: offset + start, count: end - start),
                 id: id))
         return nil
     }

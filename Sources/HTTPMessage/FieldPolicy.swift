@@ -28,9 +28,11 @@ package struct FieldPolicy: Equatable, Sendable {
     /// A policy that takes nothing away.
     package init() {}
 
+    /// A policy that takes these names away; they are field names, which the configuration has checked.
+    ///
     /// - Parameters:
-    ///   - identity: Names that tell who the user is: kept from a trusted peer in the very spelling of the configuration,
-    ///     taken away otherwise.
+    ///   - identity: Names that tell who the user is: kept from a trusted peer in the very spelling of the
+    ///     configuration, taken away otherwise.
     ///   - removed: Names that are always taken away: those that a route sets anew or removes.
     package init(identity: [String], removed: [String]) {
         for name in identity { insert(name, isIdentity: true) }

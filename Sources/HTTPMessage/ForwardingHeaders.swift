@@ -2,16 +2,16 @@ package import ByteBuffers
 
 /// Which fields of a message go on to the next hop (RFC 9110 §7.6, http-behaviour §4 and §5).
 ///
-/// The client's fields are copied first, without any that only the gateway may write; the gateway's own come after, so that
-/// nothing that a client sends can stand in for them or take them away.
+/// The client's fields are copied first, without any that only the gateway may write; the gateway's own come after, so
+/// that nothing that a client sends can stand in for them or take them away.
 package enum ForwardingHeaders {
     /// Appends every field of a request that may pass, in order and byte for byte, duplicates included.
     ///
     /// Not passed: hop-by-hop fields and those that `Connection` names; `Host`, the framing, `Via`, the `X-Forwarded-*`
     /// and `Forwarded` chain, `X-Request-Id` and trace context, which the gateway writes anew; `Expect`, `Proxy`,
     /// `HTTP2-Settings`; what the policy takes away; from an untrusted peer everything that speaks in a proxy's name;
-    /// every spelling of such names with `_`. A `Connection` option that names a field of a trusted proxy or an identity
-    /// field has no power.
+    /// every spelling of such names with `_`. A `Connection` option that names a field of a trusted proxy or an
+    /// identity field has no power.
     ///
     /// - Parameters:
     ///   - head: The request; its fields stand as lines in its bytes.
@@ -64,15 +64,17 @@ package enum ForwardingHeaders {
         lines.flush(head.bytes, into: &out)
     }
 
-    /// Appends the trailers that may pass: those of the section that the policy does not take away. Identity fields never
-    /// stand in a trailer, whoever sends them.
+    /// Appends the trailers that may pass: those of the section that the policy does not take away. Identity fields
+    /// never stand in a trailer, whoever sends them.
     package static func appendTrailers(
         of trailers: borrowing TrailerSection, policy: FieldPolicy, into out: inout ByteBuffer
     ) {
         var lines = LineRun()
         for index in 0..<trailers.fields.count {
             let field = trailers.fields[index]
-            guard policy.verdict(on: trailers.bytes.span(field.name), peerIsTrusted: false) == .unknown else { continue }
+            guard policy.verdict(on: trailers.bytes.span(field.name), peerIsTrusted: false) == .unknown else {
+                continue
+            }
             lines.add(field, of: trailers.bytes, into: &out)
         }
         lines.flush(trailers.bytes, into: &out)
@@ -114,6 +116,7 @@ extension HeaderName {
     }
 
     fileprivate var passage: Passage {
+        // The numbers of the names are ordered by what the names are for.
         switch rawValue {
         case HeaderName.xForwarded.rawValue...HeaderName.banyan.rawValue: .fromTrustedPeer
         case HeaderName.host.rawValue...HeaderName.framingLookalike.rawValue: .never
@@ -124,9 +127,10 @@ extension HeaderName {
     /// Whether a field of an upstream's answer may go to the client.
     fileprivate var passesDownstream: Bool {
         switch self {
-        case .connection, .keepAlive, .proxyConnection, .proxyAuthenticate, .proxyAuthorization, .te, .trailer, .upgrade,
-            .http2Settings, .contentLength, .transferEncoding, .via, .banyan, .xRequestID, .lookalike, .framingLookalike:
-            false
+        case .connection, .keepAlive, .proxyConnection, .proxyAuthenticate, .proxyAuthorization: false
+        case .te, .trailer, .upgrade, .http2Settings: false
+        case .contentLength, .transferEncoding, .via: false
+        case .banyan, .xRequestID, .lookalike, .framingLookalike: false
         default: true
         }
     }

@@ -34,8 +34,8 @@ extension ForwardingHeaders {
         appendVia(of: head, into: &out)
     }
 
-    /// Appends `X-Forwarded-For`: the peer, behind the chain that it brought along if it is trusted. Nothing if there is
-    /// neither.
+    /// Appends `X-Forwarded-For`: the peer, behind the chain that it brought along if it is trusted. Nothing if there
+    /// is neither.
     package static func appendForwardedFor(
         of head: borrowing RequestHead, peer: IPAddress?, peerIsTrusted: Bool, into out: inout ByteBuffer
     ) {
@@ -111,8 +111,8 @@ extension ForwardingHeaders {
         out.append(head.version == .http10 ? "1.0 banyan\r\n" : "1.1 banyan\r\n")
     }
 
-    /// The index of the `X-Request-Id` field whose value is carried on: the only one, from a trusted peer, a token of at
-    /// most 128 characters. Nil where the gateway must make an id.
+    /// The index of the `X-Request-Id` field whose value is carried on: the only one, from a trusted peer, a token of
+    /// at most 128 characters. Nil where the gateway must make an id.
     package static func requestID(of head: borrowing RequestHead, peerIsTrusted: Bool) -> Int? {
         guard peerIsTrusted, let index = head.fields.only(.xRequestID) else { return nil }
         let value = head.value(index)

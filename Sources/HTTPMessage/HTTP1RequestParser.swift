@@ -2,9 +2,9 @@ import ByteBuffers
 
 /// Reads request heads of HTTP/1.1 and 1.0 (RFC 9112 §2–§6, §9), strictly and incrementally.
 ///
-/// Each byte is copied and looked at once, each line is read once when it is complete, so that the cost is linear however
-/// the input is split; and the result does not depend on how it is split. After a complete head the parser is ready for
-/// the next one; after a failure it is not, and the connection must be closed.
+/// Each byte is copied and looked at once, each line is read once when it is complete, so that the cost is linear
+/// however the input is split; and the result does not depend on how it is split. After a complete head the parser is
+/// ready for the next one; after a failure it is not, and the connection must be closed.
 package struct HTTP1RequestParser: Sendable {
     private let limits: HeadLimits
     private var scanner = HeadScanner()
@@ -26,8 +26,8 @@ package struct HTTP1RequestParser: Sendable {
         begun = false
     }
 
-    /// Whether a byte of the request line has come: the time limit for a head runs from then on. An empty line before it
-    /// does not count.
+    /// Whether a byte of the request line has come: the time limit for a head runs from then on. An empty line before
+    /// it does not count.
     package var hasBegun: Bool { begun }
     private var begun: Bool
 
@@ -78,8 +78,8 @@ package struct HTTP1RequestParser: Sendable {
         return .failed(error)
     }
 
-    /// How many bytes there may be up to the end of the request line. It has a bound of its own, so that a target that is
-    /// too long is told from a head that is too large while it still arrives.
+    /// How many bytes there may be up to the end of the request line. It has a bound of its own, so that a target that
+    /// is too long is told from a head that is too large while it still arrives.
     private var requestLineLimit: Int {
         let line = Method.longest + 1 + limits.target + " HTTP/1.1\r\n".utf8.count
         return Swift.min(limits.head, scanner.lineStart + line)

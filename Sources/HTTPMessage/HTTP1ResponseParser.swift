@@ -3,8 +3,8 @@ import ByteBuffers
 /// Reads response heads of HTTP/1.1 and 1.0 (RFC 9112 §2, §4–§6, §9), strictly and incrementally: what an upstream says
 /// in two ways is an error, never a guess.
 ///
-/// As with requests, the cost is linear and the result the same however the input is split. After a complete head, be it
-/// interim (1xx) or final, the parser is ready for the next one. The caller counts interim heads.
+/// As with requests, the cost is linear and the result the same however the input is split. After a complete head, be
+/// it interim (1xx) or final, the parser is ready for the next one. The caller counts interim heads.
 package struct HTTP1ResponseParser: Sendable {
     private let limits: HeadLimits
     private var scanner = HeadScanner()
@@ -108,8 +108,8 @@ package struct HTTP1ResponseParser: Sendable {
 
         switch head.status {
         case 100...199, 204:
-            // Such an answer has no body and must not declare one (RFC 9110 §8.6, RFC 9112 §6.1). If it does, its sender
-            // may well send it: the connection is not used again.
+            // Such an answer has no body and must not declare one (RFC 9110 §8.6, RFC 9112 §6.1). If it does, its
+            // sender may well send it: the connection is not used again.
             head.framing = .none
             if case .none = declared {} else { head.keepsAlive = head.keepsAlive && head.contentLength == 0 }
             head.contentLength = nil

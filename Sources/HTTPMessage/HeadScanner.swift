@@ -3,8 +3,9 @@ import ByteBuffers
 /// Cuts the head of a message into lines and reads its fields, for both directions and for trailers.
 ///
 /// Bytes go from the input into the message's own buffer, each once; each is looked at once for line ends and control
-/// bytes, and each line is read once, when it is complete. Lines end with CRLF and nothing else (RFC 9112 §2.2): a bare CR, a bare LF, or a control byte other than HTAB
-/// is a fault the moment it is seen, not only when the line or the head ends.
+/// bytes, and each line is read once, when it is complete. Lines end with CRLF and nothing else (RFC 9112 §2.2): a bare
+/// CR, a bare LF, or a control byte other than HTAB is a fault the moment it is seen, not only when the line or the
+/// head ends.
 struct HeadScanner {
     /// Where the line under way begins in the message's buffer.
     private(set) var lineStart = 0
@@ -97,7 +98,8 @@ extension HeadScanner {
 
     /// Takes field lines up to the empty line behind them.
     ///
-    /// Lines that lie in the input as a whole are read there and copied together, which is most of them in most messages.
+    /// Lines that lie in the input as a whole are read there and copied together, which is most of them in most
+    /// messages.
     ///
     /// - Parameters:
     ///   - input: What has arrived.

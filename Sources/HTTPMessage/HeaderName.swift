@@ -1,6 +1,7 @@
 import ByteBuffers
 
-/// A field name that the gateway knows, as a small integer: below 64, so that a block can note in one word which are there.
+/// A field name that the gateway knows, as a small integer: below 64, so that a block can note in one word which are
+/// there.
 package struct HeaderName: RawRepresentable, Equatable, Hashable, Sendable {
     package let rawValue: UInt8
 
@@ -107,8 +108,8 @@ package struct HeaderName: RawRepresentable, Equatable, Hashable, Sendable {
         }
     }
 
-    /// The known name of these bytes, which are a token, in any case; ``other`` where there is none. A guarded name that is
-    /// spelt with `_` in place of `-` is a ``lookalike`` or a ``framingLookalike``.
+    /// The known name of these bytes, which are a token, in any case; ``other`` where there is none. A guarded name
+    /// that is spelt with `_` in place of `-` is a ``lookalike`` or a ``framingLookalike``.
     package static func named(_ bytes: Span<UInt8>) -> HeaderName {
         let count = bytes.count
         if NameKey.lengths.contains(count) {

@@ -24,8 +24,8 @@ package struct IPAddress: Equatable, Hashable, Sendable {
     /// Whether it is an IPv4 address, mapped or not.
     package var isIPv4: Bool { high == 0 && low >> 32 == 0xFFFF }
 
-    /// Reads `192.0.2.1` or `2001:db8::1`, the whole of `text`: four decimal numbers without leading zeros, or the forms
-    /// of RFC 4291 §2.2, without brackets, zone or prefix. Nil for anything else.
+    /// Reads `192.0.2.1` or `2001:db8::1`, the whole of `text`: four decimal numbers without leading zeros, or the
+    /// forms of RFC 4291 §2.2, without brackets, zone or prefix. Nil for anything else.
     package init?(_ text: Span<UInt8>) {
         if let ipv4 = IPAddress.ipv4(text) {
             self.init(ipv4: ipv4)
@@ -84,7 +84,8 @@ package struct IPAddress: Equatable, Hashable, Sendable {
             }
             if index < text.count, text[index] == UInt8(ascii: ".") {
                 guard let ipv4 = ipv4(text.extracting(start..<text.count)) else { return nil }
-                let isRoom = isCompressed
+                let isRoom =
+                    isCompressed
                     ? after.append(UInt64(ipv4 >> 16)) && after.append(UInt64(ipv4 & 0xFFFF))
                     : before.append(UInt64(ipv4 >> 16)) && before.append(UInt64(ipv4 & 0xFFFF))
                 guard isRoom else { return nil }

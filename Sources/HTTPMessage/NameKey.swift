@@ -3,8 +3,8 @@ import ByteBuffers
 /// A field name as three words that are equal for all spellings of it: in any case, and with `_` or `-`.
 ///
 /// Names of 8 to 24 bytes are their first eight bytes, the second eight where there are that many, and the last eight,
-/// which may overlap them; shorter ones are put together likewise. To compare a name with a literal of the same length is
-/// then to compare one to three words, and those of the literal are known when this is compiled.
+/// which may overlap them; shorter ones are put together likewise. To compare a name with a literal of the same length
+/// is then to compare one to three words, and those of the literal are known when this is compiled.
 struct NameKey {
     private let first: UInt64
     private let second: UInt64
@@ -36,7 +36,8 @@ struct NameKey {
         // SAFETY: each load lies within the count bytes that begin at start, since count is at least two.
         if count >= 8 {
             first = NameKey.fold(UInt64(littleEndian: start.loadUnaligned(as: UInt64.self)), &marks)
-            second = count < 16 ? 0 : NameKey.fold(UInt64(littleEndian: (start + 8).loadUnaligned(as: UInt64.self)), &marks)
+            second =
+                count < 16 ? 0 : NameKey.fold(UInt64(littleEndian: (start + 8).loadUnaligned(as: UInt64.self)), &marks)
             last = NameKey.fold(UInt64(littleEndian: (start + (count - 8)).loadUnaligned(as: UInt64.self)), &marks)
         } else {
             let low: UInt64
@@ -61,8 +62,9 @@ struct NameKey {
         (left.first ^ right.first) | (left.second ^ right.second) | (left.last ^ right.last) == 0
     }
 
-    /// Eight bytes below 0x80 in lower case and with `-` for `_`. Setting the bit 0x20 turns upper case into lower and `_`
-    /// into 0x7F, and leaves every other byte that known names are made of as it is. Underscores are noted in `marks`.
+    /// Eight bytes below 0x80 in lower case and with `-` for `_`. Setting the bit 0x20 turns upper case into lower and
+    /// `_` into 0x7F, and leaves every other byte that known names are made of as it is. Underscores are noted in
+    /// `marks`.
     @inline(__always)
     private static func fold(_ word: UInt64, _ marks: inout UInt64) -> UInt64 {
         let lower = word | 0x2020_2020_2020_2020

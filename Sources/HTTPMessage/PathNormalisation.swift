@@ -10,7 +10,8 @@ package enum PathFault: Equatable, Sendable {
     case aboveRoot
     /// `\`, which is not a URI character and which many recipients read as `/`.
     case backslash
-    /// A dot segment hidden behind `%2F`, `%5C` or `;`, or an overlong UTF-8 form: some recipients would climb, others not.
+    /// A dot segment hidden behind `%2F`, `%5C` or `;`, or an overlong UTF-8 form: some recipients would climb, others
+    /// not.
     case ambiguous
 
     /// A sentence for the answer.
@@ -26,7 +27,8 @@ package enum PathFault: Equatable, Sendable {
 }
 
 extension ByteBuffer {
-    /// Appends the normal form of the path at `range` of this buffer, which begins with `/` and consists of visible ASCII.
+    /// Appends the normal form of the path at `range` of this buffer, which begins with `/` and consists of visible
+    /// ASCII.
     ///
     /// Percent-encoded unreserved characters are decoded and the digits of other triplets put in upper case
     /// (RFC 3986 §6.2.2); dot segments are removed (§5.2.4), encoded ones, too; empty segments stay. `%2F` and `%5C`
@@ -100,8 +102,8 @@ extension ByteBuffer {
         }
     }
 
-    /// Whether a piece of the segment from `start` to the end, cut at `%2F` and `%5C`, is `.` or `..` when what follows a
-    /// `;` is left out, as some servers leave it out.
+    /// Whether a piece of the segment from `start` to the end, cut at `%2F` and `%5C`, is `.` or `..` when what follows
+    /// a `;` is left out, as some servers leave it out.
     private func hidesDotSegment(from start: Int) -> Bool {
         var piece = start
         var index = start

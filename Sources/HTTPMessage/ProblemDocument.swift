@@ -2,7 +2,8 @@ package import ByteBuffers
 
 /// The body of an answer that the gateway itself gives when something failed (RFC 9457, `application/problem+json`).
 ///
-/// It says what the client can act on and nothing of the inside: no address, no version, no byte of the request but its id.
+/// It says what the client can act on and nothing of the inside: no address, no version, no byte of the request but its
+/// id.
 package enum ProblemDocument {
     /// The media type of the body.
     package static var contentType: StaticString { "application/problem+json" }

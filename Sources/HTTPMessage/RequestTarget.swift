@@ -92,7 +92,9 @@ struct RequestTarget {
     }
 
     /// Reads the path that begins with `/` at `start`, and the query behind it.
-    private mutating func readPathAndQuery(from start: Int, to end: Int, in bytes: borrowing ByteBuffer) -> RequestError? {
+    private mutating func readPathAndQuery(from start: Int, to end: Int, in bytes: borrowing ByteBuffer)
+        -> RequestError?
+    {
         let (pathEnd, isNormal) = RequestTarget.scanPath(from: start, to: end, in: bytes.span)
         if pathEnd < end, bytes[pathEnd] != UInt8(ascii: "?") {
             let isBackslash = bytes[pathEnd] == UInt8(ascii: "\\")

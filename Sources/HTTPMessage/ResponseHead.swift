@@ -13,8 +13,8 @@ package struct ResponseHead: ~Copyable {
     package var status: UInt16 = 0
     /// How the body ends, for the method of the request: ``BodyFraming/none`` for HEAD, 1xx, 204, 304.
     package var framing = BodyFraming.none
-    /// What `Content-Length` says, also where no body follows (HEAD, 304: RFC 9110 §8.6); nil in 1xx and 204, which must
-    /// not have it.
+    /// What `Content-Length` says, also where no body follows (HEAD, 304: RFC 9110 §8.6); nil in 1xx and 204, which
+    /// must not have it.
     package var contentLength: UInt64?
     /// Whether the connection may carry another request once the body has been read to its end.
     package var keepsAlive = false

@@ -82,8 +82,9 @@ package enum StatusCode {
 }
 
 extension ByteBuffer {
-    /// Appends `HTTP/1.1 status phrase CRLF`: whatever the version of the request, the answer names the version that the
-    /// gateway speaks (RFC 9112 §2.3, RFC 9110 §6.2). The status is put within 100...999, so that it has three digits.
+    /// Appends `HTTP/1.1 status phrase CRLF`: whatever the version of the request, the answer names the version that
+    /// the gateway speaks (RFC 9112 §2.3, RFC 9110 §6.2). The status is put within 100...999, so that it has three
+    /// digits.
     package mutating func appendStatusLine(_ status: UInt16) {
         let status = Swift.min(Swift.max(status, 100), 999)
         append("HTTP/1.1 ")

@@ -5,8 +5,8 @@ struct StatusLine {
     private(set) var version = HTTPVersion.http11
     private(set) var status: UInt16 = 0
 
-    /// Reads the line. The last space may be missing, as it is in the answers of many servers: nothing can hide in that.
-    /// A status outside 100...599 is refused (RFC 9110 §15 wants it treated as a 5xx).
+    /// Reads the line. The last space may be missing, as it is in the answers of many servers: nothing can hide in
+    /// that. A status outside 100...599 is refused (RFC 9110 §15 wants it treated as a 5xx).
     mutating func read(_ line: Span<UInt8>) -> ResponseError? {
         guard line.count >= 12, line[8] == UInt8(ascii: " "),
             line.count == 12 || line[12] == UInt8(ascii: " ")

@@ -14,6 +14,7 @@ package struct TrailerSection: ~Copyable {
     /// Fields that a trailer section may have, dropped ones included.
     package static let mostFields = 32
 
+    /// Both bounds as the scanner takes them; a trailer section has no target.
     static var limits: HeadLimits { HeadLimits(head: mostBytes, fields: mostFields) }
 
     /// Whether a field may stand in a trailer at all. A name that means something to the gateway does not: framing,

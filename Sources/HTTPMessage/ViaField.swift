@@ -16,8 +16,8 @@ extension ForwardingHeaders {
 enum ViaField {
     /// Whether an element was received by `pseudonym` (in lower case), with or without a port.
     ///
-    /// A comma separates also within a comment: else a client could open one, leave it open, and so hide what the gateway
-    /// adds behind it. To find a loop that is none is the smaller harm.
+    /// A comma separates also within a comment: else a client could open one, leave it open, and so hide what the
+    /// gateway adds behind it. To find a loop that is none is the smaller harm.
     static func names(_ pseudonym: StaticString, in value: Span<UInt8>) -> Bool {
         var cursor = ListCursor()
         while let range = cursor.next(in: value) {

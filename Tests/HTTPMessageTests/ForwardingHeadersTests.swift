@@ -18,13 +18,15 @@ private func withHead<R>(
 /// The lines of a buffer.
 private func lines(_ buffer: borrowing ByteBuffer) -> [String] {
     let text = buffer.text
-    return text.isEmpty ? [] : text.split(separator: "\r\n", omittingEmptySubsequences: false).dropLast().map(String.init)
+    return text.isEmpty
+        ? [] : text.split(separator: "\r\n", omittingEmptySubsequences: false).dropLast().map(String.init)
 }
 
 @Suite struct ForwardingHeadersTests {
     static let policy = FieldPolicy(identity: ["X-User-Id", "X-Tenant"], removed: ["X-Set-By-Route", "user-agent"])
 
-    private func forwarded(_ fields: [String], isTrusted: Bool = false, policy: FieldPolicy = policy) throws -> [String] {
+    private func forwarded(_ fields: [String], isTrusted: Bool = false, policy: FieldPolicy = policy) throws -> [String]
+    {
         try withHead(fields: fields) { head in
             var out = ByteBuffer()
             ForwardingHeaders.appendEndToEndFields(of: head, policy: policy, peerIsTrusted: isTrusted, into: &out)
@@ -261,7 +263,8 @@ private func lines(_ buffer: borrowing ByteBuffer) -> [String] {
     }
 
     @Test(arguments: [
-        ("trailers", true), ("Trailers", true), ("deflate, trailers;q=1", false), ("gzip , trailers", true), ("", false),
+        ("trailers", true), ("Trailers", true), ("deflate, trailers;q=1", false), ("gzip , trailers", true),
+        ("", false),
         ("xtrailers", false),
     ])
     func knowsWhoTakesTrailers(_ value: String, _ accepts: Bool) throws {

@@ -82,7 +82,8 @@ enum ResponseFeeding {
 
 @Suite struct HTTP1ResponseParserTests {
     @Test func readsAResponse() throws {
-        let text = "HTTP/1.1 201 Created, and how\r\nDate: x\r\nContent-Length: 3\r\nSet-Cookie: a\r\n"
+        let text =
+            "HTTP/1.1 201 Created, and how\r\nDate: x\r\nContent-Length: 3\r\nSet-Cookie: a\r\n"
             + "Set-Cookie: b\r\n\r\nabc"
         let read = try #require(ResponseFeeding.feedInEverySplit(text).response)
         #expect(read.status == 201)
@@ -142,9 +143,11 @@ enum ResponseFeeding {
             fields: "Content-Length: 1\r\nConnection: x, Close\r\n", framing: .length(1), keepsAlive: false, length: 1,
             section: "RFC 9112 9.6"),
         Framing(
-            line: "HTTP/1.1 200", fields: "Content-Length: 1\r\n", framing: .length(1), length: 1, section: "RFC 9112 4"),
+            line: "HTTP/1.1 200", fields: "Content-Length: 1\r\n", framing: .length(1), length: 1, section: "RFC 9112 4"
+        ),
         Framing(
-            line: "HTTP/1.1 200 ", fields: "Content-Length: 1\r\n", framing: .length(1), length: 1, section: "RFC 9112 4"
+            line: "HTTP/1.1 200 ", fields: "Content-Length: 1\r\n", framing: .length(1), length: 1,
+            section: "RFC 9112 4"
         ),
     ]
 
@@ -238,7 +241,8 @@ enum ResponseFeeding {
     }
 
     @Test func readsInterimResponsesOneByOne() {
-        let text = Array("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nLink: a\r\n\r\nHTTP/1.1 204 X\r\n\r\n".utf8)
+        let text = Array(
+            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nLink: a\r\n\r\nHTTP/1.1 204 X\r\n\r\n".utf8)
         var parser = HTTP1ResponseParser()
         var head = ResponseHead()
         var statuses: [UInt16] = []

@@ -29,7 +29,8 @@ import Testing
 
     @Test(arguments: names)
     func knowsNamesInAnyCase(_ name: String, _ id: HeaderName) {
-        let mixed = String(name.enumerated().map { $0.offset.isMultiple(of: 2) ? Character($0.element.uppercased()) : $0.element })
+        let mixed = String(
+            name.enumerated().map { $0.offset.isMultiple(of: 2) ? Character($0.element.uppercased()) : $0.element })
         for spelling in [name, name.uppercased(), mixed] {
             #expect(headerName(spelling) == id, "\(spelling)")
         }
@@ -40,7 +41,9 @@ import Testing
     @Test(arguments: names.filter { ![.xForwarded, .banyan, .xB3].contains($0.1) })
     func knowsNothingElse(_ name: String, _ id: HeaderName) {
         let bytes = Array(name.utf8)
-        var others = [bytes + Array("x".utf8), Array("x".utf8) + bytes, Array(bytes.dropLast()), Array(bytes.dropFirst())]
+        var others = [
+            bytes + Array("x".utf8), Array("x".utf8) + bytes, Array(bytes.dropLast()), Array(bytes.dropFirst()),
+        ]
         for index in bytes.indices {
             var other = bytes
             other[index] = bytes[index] == UInt8(ascii: "q") ? UInt8(ascii: "z") : UInt8(ascii: "q")
@@ -66,7 +69,9 @@ import Testing
         }
     }
 
-    @Test(arguments: ["", "x", "x-", "-", "_", "x-b3-", "banyan-", "banyan", "x-b", "xb3", "x_custom", "a-b_c-d-e-f-g-h-i-j-k-l-m"])
+    @Test(arguments: [
+        "", "x", "x-", "-", "_", "x-b3-", "banyan-", "banyan", "x-b", "xb3", "x_custom", "a-b_c-d-e-f-g-h-i-j-k-l-m",
+    ])
     func othersAreOther(_ name: String) {
         #expect(headerName(name) == .other)
     }

@@ -17,7 +17,8 @@ private struct Understood: Equatable, CustomStringConvertible {
     var isWhole = false
 
     var description: String {
-        "\(start) 1.\(minorVersion) \(fields) \(String(decoding: content, as: UTF8.self).debugDescription) \(trailers) whole: \(isWhole)"
+        let text = String(decoding: content, as: UTF8.self).debugDescription
+        return "\(start) 1.\(minorVersion) \(fields) \(text) \(trailers) whole: \(isWhole)"
     }
 }
 
@@ -34,7 +35,9 @@ private func mayBeLooser(_ failure: String?, _ message: Understood) -> Bool {
     switch failure {
     case "invalid HTTP method":
         // llhttp knows a list of methods; any token is a method (RFC 9110 9.1) and is passed on.
-        return !["GET ", "HEAD ", "POST ", "PUT ", "DELETE ", "PATCH ", "OPTIONS "].contains { message.start.hasPrefix($0) }
+        return !["GET ", "HEAD ", "POST ", "PUT ", "DELETE ", "PATCH ", "OPTIONS "].contains {
+            message.start.hasPrefix($0)
+        }
     case "invalid character in content-length header":
         // llhttp reads a trailer Content-Length as if it stood in the head; here it is dropped (RFC 9110 6.5.1).
         return message.fields.contains { $0.lowercased() == "transfer-encoding: chunked" }
@@ -43,8 +46,8 @@ private func mayBeLooser(_ failure: String?, _ message: Understood) -> Bool {
     }
 }
 
-/// What this room refuses and llhttp takes, by our words for it, each with its reason. Anything else that only one of the
-/// two takes is an error.
+/// What this room refuses and llhttp takes, by our words for it, each with its reason. Anything else that only one of
+/// the two takes is an error.
 private let stricter: [String: String] = [
     "Host is missing": "RFC 9112 3.2: MUST be 400; llhttp leaves Host to its user",
     "Host stands twice": "RFC 9112 3.2: MUST be 400",
@@ -242,7 +245,8 @@ private let stricter: [String: String] = [
                     reading.messages.append(
                         Understood(
                             start: "\(head.status.code)", minorVersion: head.version.minor,
-                            fields: head.headers.map { "\($0.name): \(trimmed($0.value))" }, isWhole: head.status.code / 100 == 1))
+                            fields: head.headers.map { "\($0.name): \(trimmed($0.value))" },
+                            isWhole: head.status.code / 100 == 1))
                 case .body(let buffer):
                     reading.messages[reading.messages.count - 1].content += Array(buffer.readableBytesView)
                 case .end(let trailers):
@@ -304,7 +308,8 @@ private let stricter: [String: String] = [
         for (index, mine) in ours.messages.enumerated() where mine.isWhole {
             guard index < theirs.messages.count, theirs.messages[index].isWhole else {
                 if mayBeLooser(theirs.failure, mine) { return }
-                Issue.record("only we take message \(index), \(mine); llhttp: \(theirs.failure ?? "incomplete"); \(input)")
+                Issue.record(
+                    "only we take message \(index), \(mine); llhttp: \(theirs.failure ?? "incomplete"); \(input)")
                 return
             }
             let other = theirs.messages[index]

@@ -39,7 +39,8 @@ struct MessageGenerator {
         "X-A : b", "X A: b", ": a", "NoColon", " folded", "\tfolded", "X-B: a\u{1}b", "X-C: a\u{7f}b", "X{}: a",
         "Expect: 100-continue", "Expect: x", "TE: trailers", "Content_Length: 3", "Host: b.example", "Host: a b",
     ]
-    private static let plainFields = Array(fields.prefix(5)) + ["Connection: keep-alive", "X-Foo: \u{e9}", "Via: 1.1 a"]
+    private static let plainFields =
+        Array(fields.prefix(5)) + ["Connection: keep-alive", "X-Foo: \u{e9}", "Via: 1.1 a"]
     private static let framings = [
         "Content-Length: 5", "Content-Length: 0", "Content-Length: 05", "Content-Length: 5\r\nContent-Length: 5",
         "Content-Length: 5\r\nContent-Length: 6", "Content-Length: 5, 5", "Content-Length: +5", "Content-Length: 5 ",

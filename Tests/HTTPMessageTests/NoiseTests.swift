@@ -59,7 +59,9 @@ import Testing
     @Test(arguments: 0..<8)
     func normalPathsAreNormal(_ seed: UInt64) {
         var generator = MessageGenerator(seed: 400 + seed)
-        let pieces = ["/", "/", ".", "..", "%2e", "%2E", "%2f", "%5C", "a", "%61", "%7e", "%20", "%", "%zz", ";", "%00", "~"]
+        let pieces = [
+            "/", "/", ".", "..", "%2e", "%2E", "%2f", "%5C", "a", "%61", "%7e", "%20", "%", "%zz", ";", "%00", "~",
+        ]
         for _ in 0..<2000 {
             let path = "/" + (0..<(generator.random.next() % 12)).map { _ in generator.pick(pieces) }.joined()
             var buffer = ByteBuffer()

@@ -9,7 +9,8 @@ import Testing
         var out = ByteBuffer()
         ProblemDocument.append(
             cause: "upstream_timeout", status: 504, detail: "It \"took\" too long.",
-            requestID: Array("a\"b\u{1}".utf8).span, traceID: (0x0af7_6519_16cd_43dd, 0x8448_eb21_1c80_319c), into: &out)
+            requestID: Array("a\"b\u{1}".utf8).span, traceID: (0x0af7_6519_16cd_43dd, 0x8448_eb21_1c80_319c), into: &out
+        )
         let value = try JSONSerialization.jsonObject(with: Data(out.text.utf8))
         let object = try #require(value as? [String: Any])
         #expect(object["type"] as? String == "urn:banyan:problem:upstream_timeout")
@@ -36,12 +37,16 @@ import Testing
         #expect(RequestError.Cause.allCases.map(\.status) == [400, 414, 431, 505, 417])
         #expect(
             RequestError.Cause.allCases.map(\.name.description)
-                == ["bad_request", "uri_too_long", "headers_too_large", "unsupported_version", "unsupported_expectation"])
+                == [
+                    "bad_request", "uri_too_long", "headers_too_large", "unsupported_version",
+                    "unsupported_expectation",
+                ])
     }
 
     @Test(arguments: [
         (200, "HTTP/1.1 200 OK\r\n"), (404, "HTTP/1.1 404 Not Found\r\n"), (502, "HTTP/1.1 502 Bad Gateway\r\n"),
-        (299, "HTTP/1.1 299 Success\r\n"), (418, "HTTP/1.1 418 Client Error\r\n"), (599, "HTTP/1.1 599 Server Error\r\n"),
+        (299, "HTTP/1.1 299 Success\r\n"), (418, "HTTP/1.1 418 Client Error\r\n"),
+        (599, "HTTP/1.1 599 Server Error\r\n"),
         (7, "HTTP/1.1 100 Continue\r\n"),
     ])
     func writesStatusLines(_ status: UInt16, _ line: String) {

@@ -178,7 +178,8 @@ import Testing
 
     @Test(arguments: targets)
     func readsEveryForm(_ target: Target) throws {
-        let outcome = RequestFeeding.feedInEverySplit(request(target.line, host: "Host: \(target.host)\r\n", "X: y\r\n"))
+        let outcome = RequestFeeding.feedInEverySplit(
+            request(target.line, host: "Host: \(target.host)\r\n", "X: y\r\n"))
         let read = try #require(outcome.request, "\(outcome)")
         #expect(read.path == target.path)
         #expect(read.query == target.query)

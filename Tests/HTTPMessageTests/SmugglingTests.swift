@@ -25,7 +25,9 @@ import Testing
         Case(fields: "Transfer-Encoding: chunked", framing: .chunked, section: "RFC 9112 6.3(4)"),
         Case(fields: "Transfer-Encoding:CHUNKED\t", framing: .chunked, section: "RFC 9112 7"),
         Case(line: "GET / HTTP/1.1", fields: "Content-Length: 5", framing: .length(5), section: "RFC 9110 9.3.1"),
-        Case(line: "DELETE / HTTP/1.1", fields: "Transfer-Encoding: chunked", framing: .chunked, section: "RFC 9110 9.3.5"),
+        Case(
+            line: "DELETE / HTTP/1.1", fields: "Transfer-Encoding: chunked", framing: .chunked,
+            section: "RFC 9110 9.3.5"),
         Case(line: "HEAD / HTTP/1.1", fields: "Content-Length: 5", framing: .length(5), section: "RFC 9110 9.3.2"),
         Case(line: "POST / HTTP/1.0", fields: "Content-Length: 5", framing: .length(5), section: "RFC 9112 6.3(6)"),
         Case(line: "POST / HTTP/1.0", fields: "", framing: BodyFraming.none, section: "RFC 9112 6.3(7)"),
