@@ -64,6 +64,23 @@ enum JavaScriptNumber {
         return dropped > 1100 ? .infinity : Double(sign: .plus, exponent: dropped, significand: Double(high))
     }
 
+    /// The digits of a literal as far as a double holds them exactly.
+    private struct Digits {
+        var count = 0
+        var value: UInt64 = 0
+        /// Whether `value` holds all of them.
+        var fit = true
+
+        mutating func append(_ byte: UInt8) {
+            count += 1
+            if value < 900_719_925_474_099 {
+                value = value * 10 + UInt64(byte &- UInt8(ascii: "0"))
+            } else {
+                fit = false
+            }
+        }
+    }
+
     /// The decimal literal at the beginning of `text` and how many bytes it takes.
     private static func decimalPrefix(of text: Span<UInt8>) -> (value: Double, used: Int)? {
         var index = 0
@@ -75,33 +92,23 @@ enum JavaScriptNumber {
         if text.extracting(index..<min(text.count, index + 8)).equals("Infinity") {
             return (isNegative ? -.infinity : .infinity, index + 8)
         }
-        var mantissa: UInt64 = 0
-        var digits = 0
+        var digits = Digits()
         var exponent = 0
-        var fits = true
-        func take(_ byte: UInt8) {
-            digits += 1
-            if mantissa < 900_719_925_474_099 {
-                mantissa = mantissa * 10 + UInt64(byte &- UInt8(ascii: "0"))
-            } else {
-                fits = false
-            }
-        }
         while index < text.count, text[index].isDigit {
-            take(text[index])
+            digits.append(text[index])
             index += 1
         }
         if index < text.count, text[index] == UInt8(ascii: "."),
-            digits > 0 || (index + 1 < text.count && text[index + 1].isDigit)
+            digits.count > 0 || (index + 1 < text.count && text[index + 1].isDigit)
         {
             index += 1
             while index < text.count, text[index].isDigit {
-                take(text[index])
+                digits.append(text[index])
                 exponent -= 1
                 index += 1
             }
         }
-        guard digits > 0 else { return nil }
+        guard digits.count > 0 else { return nil }
         var end = index
         if index < text.count, text[index].asciiLowercased == UInt8(ascii: "e") {
             index += 1
@@ -122,11 +129,12 @@ enum JavaScriptNumber {
             }
         }
         let magnitude: Double
-        if fits, mantissa == 0 {
+        if digits.fit, digits.value == 0 {
             magnitude = 0
-        } else if fits, exponent >= -22, exponent <= 22 {
+        } else if digits.fit, exponent >= -22, exponent <= 22 {
             // Both numbers are exact, so the one operation rounds correctly.
-            magnitude = exponent < 0 ? Double(mantissa) / powers[-exponent] : Double(mantissa) * powers[exponent]
+            magnitude =
+                exponent < 0 ? Double(digits.value) / powers[-exponent] : Double(digits.value) * powers[exponent]
         } else {
             magnitude = correctlyRounded(text.extracting(0..<end))
         }
