@@ -21,14 +21,16 @@ extension Span where Element == UInt8 {
             // SAFETY: there are at least eight bytes, and every bit pattern is a UInt64.
             let last = raw.unsafeLoadUnaligned(fromUncheckedByteOffset: count - 8, as: UInt64.self)
             state = fold(state ^ UInt64(littleEndian: last))
-        } else {
-            var tail: UInt64 = 0
-            var index = 0
-            while index < count {
-                tail = (tail << 8) | UInt64(self[unchecked: index])
-                index += 1
-            }
-            state = fold(state ^ tail)
+        } else if count >= 4 {
+            // SAFETY: there are at least four bytes, and every bit pattern is a UInt32.
+            let first = raw.unsafeLoadUnaligned(fromUncheckedByteOffset: 0, as: UInt32.self)
+            // SAFETY: as above.
+            let last = raw.unsafeLoadUnaligned(fromUncheckedByteOffset: count - 4, as: UInt32.self)
+            state = fold(state ^ (UInt64(UInt32(littleEndian: first)) << 32 | UInt64(UInt32(littleEndian: last))))
+        } else if count > 0 {
+            let first = UInt64(self[unchecked: 0]) << 16
+            let middle = UInt64(self[unchecked: count >> 1]) << 8
+            state = fold(state ^ (first | middle | UInt64(self[unchecked: count - 1])))
         }
         return fold(state ^ 0xE703_7ED1_A0B4_28DB)
     }

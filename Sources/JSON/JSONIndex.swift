@@ -32,8 +32,8 @@ package struct JSONIndex: ~Copyable {
         }
     }
 
-    var nodes: [JSONNode] = []
-    var open: [OpenContainer] = []
+    var nodes = PlainList<JSONNode>()
+    var open = PlainList<OpenContainer>()
     var names: JSONNameTable
 
     /// An empty index. `seed` makes the hashes of member names unpredictable for whoever writes the texts.
@@ -52,16 +52,9 @@ package struct JSONIndex: ~Copyable {
 
     /// Forgets the text. Memory for more than `keepingNodes` nodes is given back.
     package mutating func removeAll(keepingNodes: Int = 1 << 14) {
-        if nodes.capacity > keepingNodes {
-            nodes = []
-        } else {
-            nodes.removeAll(keepingCapacity: true)
-        }
+        nodes.removeAll(keeping: keepingNodes)
         names.removeAll(keeping: keepingNodes)
     }
-
-    /// The names that their object had already, if the last scan was to record them.
-    var duplicates: [JSONNameTable.Duplicate] { names.duplicates }
 
     // MARK: Looking up
 
@@ -125,7 +118,7 @@ package struct JSONIndex: ~Copyable {
 }
 
 /// The number of a node of a `JSONIndex`; it means something only until the next scan.
-package struct JSONNodeID: RawRepresentable, Equatable, Sendable {
+package struct JSONNodeID: RawRepresentable, Equatable, Sendable, BitwiseCopyable {
     package var rawValue: UInt32
 
     package init(rawValue: UInt32) {
@@ -134,12 +127,12 @@ package struct JSONNodeID: RawRepresentable, Equatable, Sendable {
 }
 
 /// The kinds of JSON values.
-package enum JSONKind: UInt8, Sendable {
+package enum JSONKind: UInt8, Sendable, BitwiseCopyable {
     case object, array, string, number, `true`, `false`, null
 }
 
 /// One value of a scanned text.
-package struct JSONNode: Sendable {
+package struct JSONNode: Sendable, BitwiseCopyable {
     /// The bytes of the value: a string with its quotes, an object or array with its brackets.
     package var range: ByteRange
     /// The name of a member with its quotes; empty for elements and for the top value.

@@ -6,7 +6,7 @@ import ByteBuffers
 /// go through a hash table, so that the cost stays linear. The hashes are seeded: whoever writes the text cannot choose
 /// names that collide.
 struct JSONNameTable: ~Copyable {
-    struct Entry {
+    struct Entry: BitwiseCopyable {
         /// The name with its quotes.
         var range: ByteRange
         var hash: UInt32
@@ -14,16 +14,16 @@ struct JSONNameTable: ~Copyable {
     }
 
     /// A name that its object had already; both ranges include the quotes.
-    struct Duplicate {
+    struct Duplicate: BitwiseCopyable {
         var first: ByteRange
         var name: ByteRange
     }
 
-    private var entries: [Entry] = []
-    private(set) var duplicates: [Duplicate] = []
+    private var entries = PlainList<Entry>()
+    private var duplicates = PlainList<Duplicate>()
     /// In the upper half the stamp of the object that filled the slot (any other stamp: empty), in the lower half the
     /// number of the entry.
-    private var slots: [UInt64] = []
+    private var slots = PlainList<UInt64>()
     private var stamp: UInt32 = 0
     private var decoded = ByteBuffer()
     private let seed: UInt64
@@ -34,10 +34,16 @@ struct JSONNameTable: ~Copyable {
 
     var count: Int { entries.count }
 
+    /// The number of duplicates found so far.
+    var duplicateCount: Int { duplicates.count }
+
+    /// The duplicate at `index`.
+    func duplicate(_ index: Int) -> Duplicate { duplicates[index] }
+
     mutating func removeAll(keeping names: Int = .max) {
-        duplicates.removeAll(keepingCapacity: true)
-        if entries.capacity > names { entries = [] } else { entries.removeAll(keepingCapacity: true) }
-        if slots.count / 4 > names { slots = [] }
+        duplicates.removeAll(keeping: 16)
+        entries.removeAll(keeping: names)
+        if slots.count / 4 > names { slots.removeAll(keeping: 0) }
     }
 
     /// Adds the name of a member of the innermost open object. `range` includes the quotes.
@@ -61,7 +67,7 @@ struct JSONNameTable: ~Copyable {
         } else {
             lookEachUp(from: base, in: text, all: all)
         }
-        entries.removeLast(entries.count - base)
+        entries.truncate(to: base)
     }
 
     private mutating func compareEach(from base: Int, in text: Span<UInt8>, all: Bool) {
@@ -109,12 +115,13 @@ struct JSONNameTable: ~Copyable {
         if slots.count < count * 2 {
             var size = 64
             while size < count * 2 { size *= 2 }
-            slots = [UInt64](repeating: 0, count: size)
+            slots.removeAll()
+            slots.append(repeating: 0, count: size)
             stamp = 0
         } else if stamp == .max {
             let size = slots.count
-            slots.removeAll(keepingCapacity: true)
-            slots.append(contentsOf: repeatElement(0, count: size))
+            slots.removeAll()
+            slots.append(repeating: 0, count: size)
             stamp = 0
         }
         stamp += 1

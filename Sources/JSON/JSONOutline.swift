@@ -88,8 +88,8 @@ final class JSONOutline {
     func duplicates() -> [JSONDocument.Duplicate] {
         scan()
         var found: [JSONDocument.Duplicate] = []
-        for index in 0..<(index?.duplicates.count ?? 0) {
-            guard let duplicate = self.index?.duplicates[index] else { continue }
+        for number in 0..<(index?.names.duplicateCount ?? 0) {
+            guard let duplicate = index?.names.duplicate(number) else { continue }
             found.append(
                 JSONDocument.Duplicate(
                     pointer: pointer(toNameAt: Int(duplicate.name.start)),

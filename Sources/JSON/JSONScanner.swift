@@ -1,7 +1,7 @@
 import ByteBuffers
 
 /// An array or object whose end the scanner has not reached.
-struct OpenContainer {
+struct OpenContainer: BitwiseCopyable {
     /// Its node, or .max where it lies too deep to be kept.
     var node: UInt32
     /// For an object the number of names open before its own.
@@ -34,7 +34,7 @@ extension JSONIndex {
         guard count <= Int(Int32.max) else { throw JSONScanError(.tooLarge, at: 0) }
         // RFC 8259 §8.1: a byte order mark must not be sent, and need not be tolerated.
         if count >= 3, text[0] == 0xEF, text[1] == 0xBB, text[2] == 0xBF { throw JSONScanError(.byteOrderMark, at: 0) }
-        open.removeAll(keepingCapacity: true)
+        open.removeAll()
         var position = text.skippingWhitespace(from: 0)
         var name = ByteRange()
         var nameHasEscapes = false
@@ -121,8 +121,8 @@ extension JSONIndex {
                     nodes[Int(current)].range.count = UInt32(truncatingIfNeeded: position - Int(container.start))
                 }
                 if container.isObject { try closeObject(container, text, duplicateNames) }
-                open.removeLast()
-                if let outer = open.last { container = outer }
+                open.truncate(to: open.count - 1)
+                if !open.isEmpty { container = open[open.count - 1] }
             }
         }
         guard position == count else { throw JSONScanError(.trailingText, at: position) }
@@ -161,10 +161,10 @@ extension JSONIndex {
     private mutating func closeObject(
         _ container: OpenContainer, _ text: Span<UInt8>, _ policy: DuplicateNames
     ) throws(JSONScanError) {
-        let known = names.duplicates.count
+        let known = names.duplicateCount
         names.close(from: Int(container.firstName), in: text, all: policy == .recorded)
-        guard names.duplicates.count > known else { return }
-        if policy == .refused { throw JSONScanError(.duplicateName, at: Int(names.duplicates[known].name.start)) }
+        guard names.duplicateCount > known, policy == .refused else { return }
+        throw JSONScanError(.duplicateName, at: Int(names.duplicate(known).name.start))
     }
 }
 
@@ -175,7 +175,8 @@ extension Span where Element == UInt8 {
         var index = start
         while index < count {
             let byte = self[unchecked: index]
-            guard byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 else { break }
+            // Most texts have none: one comparison finds that out.
+            guard byte <= 0x20, byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 else { break }
             index += 1
         }
         return index
@@ -258,11 +259,33 @@ extension Span where Element == UInt8 {
             case 0x20..<0x80:
                 index += 1
             default:
+                index = try scanNonASCII(index)
+            }
+        }
+    }
+
+    /// Checks the characters from `index` on, up to the first ASCII one, and returns the offset behind them.
+    @inline(never)
+    private func scanNonASCII(_ start: Int) throws(JSONScanError) -> Int {
+        var index = start
+        while index < count, self[unchecked: index] >= 0x80 {
+            let lead = self[unchecked: index]
+            // Most scripts lie in these ranges, where any continuation bytes will do (RFC 3629 §4).
+            if lead >= 0xE1, lead <= 0xEC, index + 2 < count {
+                let second = self[unchecked: index + 1]
+                let third = self[unchecked: index + 2]
+                guard second & 0xC0 == 0x80, third & 0xC0 == 0x80 else { throw JSONScanError(.invalidUTF8, at: index) }
+                index += 3
+            } else if lead >= 0xC2, lead <= 0xDF, index + 1 < count {
+                guard self[unchecked: index + 1] & 0xC0 == 0x80 else { throw JSONScanError(.invalidUTF8, at: index) }
+                index += 2
+            } else {
                 let length = utf8SequenceLength(at: index)
                 guard length > 0 else { throw JSONScanError(.invalidUTF8, at: index) }
                 index += length
             }
         }
+        return index
     }
 
     /// Checks the escape whose backslash is at `index`, and returns the offset behind it.
