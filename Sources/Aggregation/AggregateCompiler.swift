@@ -1,6 +1,19 @@
 import ByteBuffers
 import JSON
 
+/// A part with its templates compiled.
+struct PartDraft {
+    let definition: AggregateDefinition.Part
+    let path: Template
+    let headers: [(name: [UInt8], value: Template)]
+    let body: Template?
+
+    var templates: [Template] { [path] + headers.map(\.value) + [body].compactMap { $0 } }
+
+    /// The parts whose answers the templates need, one bit each.
+    var dependencies: UInt64 { templates.reduce(0) { $0 | $1.partMask } }
+}
+
 /// Compiles the parts of a view and collects what is wrong with them.
 struct AggregateCompiler {
     private let definition: AggregateDefinition
@@ -25,11 +38,11 @@ struct AggregateCompiler {
         for (index, part) in definitions.enumerated() {
             checkName(part.name, isRepeated: definitions[..<index].contains { $0.name == part.name })
         }
-        var parts = definitions.enumerated().compactMap { compile($1, number: $0) }
-        guard parts.count == definitions.count else { return parts }
-        reportCycles(parts)
-        deepenIndices(&parts)
-        return parts
+        let drafts = definitions.enumerated().compactMap { compile($1, number: $0) }
+        guard drafts.count == definitions.count else { return [] }
+        reportCycles(drafts)
+        let depths = indexedDepths(drafts)
+        return zip(drafts, depths).map { AggregatePlan.Part($0, indexedDepth: $1) }
     }
 
     private mutating func report(_ part: String?, _ key: String, _ message: String) {
@@ -48,7 +61,7 @@ struct AggregateCompiler {
         }
     }
 
-    private mutating func compile(_ part: AggregateDefinition.Part, number: Int) -> AggregatePlan.Part? {
+    private mutating func compile(_ part: AggregateDefinition.Part, number: Int) -> PartDraft? {
         let known = issues.count
         checkCall(part)
         let path = template(part.name, "path") { scope, errors in
@@ -72,25 +85,12 @@ struct AggregateCompiler {
         }
         if part.timeout == 0 { report(part.name, "timeout", "a timeout must be longer than nothing") }
         guard issues.count == known, let path else { return nil }
-        let dependencies = headers.reduce(path.partMask | (body?.partMask ?? 0)) { $0 | $1.value.partMask }
-        if dependencies & 1 << UInt64(number) != 0 {
+        let draft = PartDraft(definition: part, path: path, headers: headers, body: body)
+        if draft.dependencies & 1 << UInt64(number) != 0 {
             report(part.name, "path", "the part \"\(part.name)\" waits for its own answer")
             return nil
         }
-        var label = ByteBuffer()
-        label.appendJSONString(part.name)
-        label.append(UInt8(ascii: ":"))
-        var defaultText = ByteBuffer()
-        defaultText.appendJSON(part.defaultValue)
-        let members = MemberFilter(part.members)
-        return AggregatePlan.Part(
-            name: part.name, target: part.target, method: part.method, path: part.path, isOptional: part.isOptional,
-            timeout: part.timeout, pathTemplate: path, headerTemplates: headers, bodyTemplate: body,
-            dependencies: dependencies,
-            // Members of the value, and of the objects in it where it is an array.
-            indexedDepth: part.pick.tokens.count + (members.isActive ? 2 : 0), pick: CompiledPointer(part.pick),
-            members: members, label: Array(label.text.utf8), defaultText: Array(defaultText.text.utf8),
-            fieldItem: StructuredItem.bytes(for: part.name))
+        return draft
     }
 
     private mutating func checkCall(_ part: AggregateDefinition.Part) {
@@ -145,26 +145,24 @@ struct AggregateCompiler {
     }
 
     /// Reports a cycle, and after taking it away the next one, so that each is named.
-    private mutating func reportCycles(_ parts: [AggregatePlan.Part]) {
+    private mutating func reportCycles(_ parts: [PartDraft]) {
         var dependencies = parts.map(\.dependencies)
         while let cycle = PartGraph(dependencies: dependencies).cycle() {
-            let names = (cycle + [cycle[0]]).map { parts[$0].name }.joined(separator: " → ")
-            report(parts[cycle[0]].name, "path", "parts wait for each other: \(names)")
+            let names = (cycle + [cycle[0]]).map { parts[$0].definition.name }.joined(separator: " → ")
+            report(parts[cycle[0]].definition.name, "path", "parts wait for each other: \(names)")
             dependencies[cycle[0]] = 0
         }
     }
 
-    /// Keeps as much of each answer's structure as the pointers of other parts need.
-    private func deepenIndices(_ parts: inout [AggregatePlan.Part]) {
-        for number in parts.indices {
-            let part = parts[number]
-            for template in [part.pathTemplate] + part.headerTemplates.map(\.value)
-                + [part.bodyTemplate].compactMap({ $0 })
-            {
-                for (target, depth) in template.pointerDepths {
-                    parts[target].indexedDepth = max(parts[target].indexedDepth, depth)
-                }
-            }
+    /// How deep each answer is looked into: by its `pick`, its members, and the pointers of other parts.
+    private func indexedDepths(_ parts: [PartDraft]) -> [Int] {
+        // Members of the value, and of the objects in it where it is an array.
+        var depths = parts.map { part in
+            part.definition.pick.tokens.count + (part.definition.members == .all ? 0 : 2)
         }
+        for (part, depth) in parts.flatMap(\.templates).flatMap(\.pointerDepths) {
+            depths[part] = max(depths[part], depth)
+        }
+        return depths
     }
 }

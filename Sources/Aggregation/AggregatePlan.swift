@@ -4,7 +4,7 @@ import JSON
 /// A view, compiled: what is asked of whom, what waits for what, and how the answers are put together. Immutable.
 package final class AggregatePlan: Sendable {
     /// One call of the plan.
-    package struct Part: Sendable {
+    package final class Part: Sendable {
         package let name: String
         /// The caller's number for whom the part is asked of.
         package let target: Int
@@ -25,7 +25,7 @@ package final class AggregatePlan: Sendable {
         /// The parts whose answers the templates need, one bit each.
         let dependencies: UInt64
         /// How deep the answer is looked into by `pick`, `members` and the templates of other parts.
-        var indexedDepth: Int
+        let indexedDepth: Int
         let pick: CompiledPointer
         let members: MemberFilter
         /// The name and colon of the view's member.
@@ -34,6 +34,31 @@ package final class AggregatePlan: Sendable {
         let defaultText: [UInt8]
         /// The name as an item of a structured field.
         let fieldItem: [UInt8]
+
+        init(_ draft: PartDraft, indexedDepth: Int) {
+            let definition = draft.definition
+            name = definition.name
+            target = definition.target
+            method = definition.method
+            path = definition.path
+            isOptional = definition.isOptional
+            timeout = definition.timeout
+            pathTemplate = draft.path
+            headerTemplates = draft.headers
+            bodyTemplate = draft.body
+            dependencies = draft.dependencies
+            self.indexedDepth = indexedDepth
+            pick = CompiledPointer(definition.pick)
+            members = MemberFilter(definition.members)
+            var buffer = ByteBuffer()
+            buffer.appendJSONString(definition.name)
+            buffer.append(UInt8(ascii: ":"))
+            label = Array(buffer.text.utf8)
+            buffer.removeAll()
+            buffer.appendJSON(definition.defaultValue)
+            defaultText = Array(buffer.text.utf8)
+            fieldItem = StructuredItem.bytes(for: definition.name)
+        }
     }
 
     /// The parts in file order.

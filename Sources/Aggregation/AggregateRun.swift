@@ -2,7 +2,7 @@ import ByteBuffers
 import JSON
 
 /// What the owner of a run has to do.
-package enum AggregateAction: Equatable, Sendable {
+package enum AggregateAction: Equatable, Sendable, BitwiseCopyable {
     /// Send the request of this part.
     case start(Int)
     /// Stop the request of this part: nobody waits for its answer any more.
@@ -38,11 +38,11 @@ package struct AggregateRun: ~Copyable {
     package static let maximumDepth = 128
 
     /// Where a part is.
-    package enum PartState: UInt8, Sendable {
+    package enum PartState: UInt8, Sendable, BitwiseCopyable {
         case waiting, running, answered, failed, cancelled
     }
 
-    struct PartRecord {
+    struct PartRecord: BitwiseCopyable {
         var state = PartState.waiting
         var failure: PartFailure?
         var status: UInt16 = 0
@@ -59,10 +59,10 @@ package struct AggregateRun: ~Copyable {
     package private(set) var outcome: AggregateOutcome?
 
     var answers = PartAnswers()
-    private(set) var records: [PartRecord] = []
+    private var records = PlainList<PartRecord>()
     private var requests = ByteBuffer()
     private var scratch = ByteBuffer()
-    private var actions: [AggregateAction] = []
+    private var actions = PlainList<AggregateAction>()
     private var nextActionIndex = 0
     private var answeredMask: UInt64 = 0
     private var failedMask: UInt64 = 0
@@ -80,18 +80,18 @@ package struct AggregateRun: ~Copyable {
     package mutating func prepare(_ plan: AggregatePlan) {
         reset()
         self.plan = plan
-        for _ in plan.parts { records.append(PartRecord()) }
+        records.append(repeating: PartRecord(), count: plan.parts.count)
         answers.grow(to: plan.parts.count, hashSeed: hashSeed)
         inputs.prepare(for: plan.inputs)
     }
 
     /// Forgets the view, its plan and its answers; memory of an uncommonly large one is given back.
     package mutating func reset() {
-        for part in records.indices { answers[part].reset() }
-        records.removeAll(keepingCapacity: true)
+        for part in 0..<records.count { answers[part].reset() }
+        records.removeAll()
         requests.removeAll(keeping: 64 * 1024)
         scratch.removeAll(keeping: 64 * 1024)
-        actions.removeAll(keepingCapacity: true)
+        actions.removeAll()
         nextActionIndex = 0
         answeredMask = 0
         failedMask = 0
@@ -107,7 +107,7 @@ package struct AggregateRun: ~Copyable {
     /// What is to be done next, in order; nil when there is nothing left for now.
     package mutating func nextAction() -> AggregateAction? {
         guard nextActionIndex < actions.count else {
-            actions.removeAll(keepingCapacity: true)
+            actions.removeAll()
             nextActionIndex = 0
             return nil
         }
@@ -212,11 +212,11 @@ package struct AggregateRun: ~Copyable {
     package mutating func viewTimedOut() {
         guard outcome == nil, let plan else { return }
         let timeout = PartFailure(.timeout)
-        for part in records.indices where isOpen(part) && !plan.parts[part].isOptional {
+        for part in 0..<records.count where isOpen(part) && !plan.parts[part].isOptional {
             fail(part, timeout, isInFlight: records[part].state == .running)
             return
         }
-        for part in records.indices where isOpen(part) {
+        for part in 0..<records.count where isOpen(part) {
             if records[part].state == .running { cancel(part) }
             records[part].state = .failed
             records[part].failure = timeout
@@ -264,7 +264,7 @@ package struct AggregateRun: ~Copyable {
         var hasChanged = true
         while hasChanged {
             hasChanged = false
-            for part in records.indices where records[part].state == .waiting {
+            for part in 0..<records.count where records[part].state == .waiting {
                 let needed = plan.parts[part].dependencies
                 var problem: PartFailure?
                 if needed & failedMask != 0 {
@@ -283,7 +283,7 @@ package struct AggregateRun: ~Copyable {
                 hasChanged = true
             }
         }
-        for part in records.indices where isOpen(part) { return }
+        for part in 0..<records.count where isOpen(part) { return }
         finish(.view(isPartial: failedMask != 0))
     }
 
@@ -331,7 +331,7 @@ package struct AggregateRun: ~Copyable {
     }
 
     private mutating func finish(_ outcome: AggregateOutcome) {
-        for part in records.indices where isOpen(part) {
+        for part in 0..<records.count where isOpen(part) {
             if records[part].state == .running { cancel(part) }
             records[part].state = .cancelled
         }

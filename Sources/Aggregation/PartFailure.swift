@@ -1,6 +1,6 @@
 /// Why a part has no value. Bounded: the words are metric labels, log fields and the `reason` of `Banyan-Partial`.
-package struct PartFailure: Equatable, Sendable {
-    package enum Reason: UInt8, CaseIterable, Sendable {
+package struct PartFailure: Equatable, Sendable, BitwiseCopyable {
+    package enum Reason: UInt8, CaseIterable, Sendable, BitwiseCopyable {
         /// No answer in the part's time, or in the view's.
         case timeout
         case connectFailed

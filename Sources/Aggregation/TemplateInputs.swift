@@ -49,21 +49,21 @@ package struct TemplateInputTable: Sendable {
 ///
 /// `prepare` comes first, then the values; a slot that is not set is missing.
 package struct TemplateInputs: ~Copyable {
-    private struct Slot {
+    private struct Slot: BitwiseCopyable {
         var range = ByteRange()
         var isPresent = false
     }
 
     private var bytes = ByteBuffer()
-    private var slots: [Slot] = []
+    private var slots = PlainList<Slot>()
 
     package init() {}
 
     /// Makes every slot of `table` missing.
     package mutating func prepare(for table: borrowing TemplateInputTable) {
         bytes.removeAll(keeping: 64 * 1024)
-        slots.removeAll(keepingCapacity: true)
-        for _ in 0..<table.count { slots.append(Slot()) }
+        slots.removeAll()
+        slots.append(repeating: Slot(), count: table.count)
     }
 
     /// Sets a slot to a value that means what it says: a header field, the user.
@@ -112,7 +112,7 @@ package struct TemplateInputs: ~Copyable {
     }
 
     private func missingQuerySlot(named name: ByteRange, in table: borrowing TemplateInputTable) -> Int? {
-        for slot in slots.indices where !slots[slot].isPresent && table.source(slot) == .query {
+        for slot in 0..<slots.count where !slots[slot].isPresent && table.source(slot) == .query {
             if table.name(slot).equals(bytes.span(name)) { return slot }
         }
         return nil

@@ -3,7 +3,7 @@ import ByteBuffers
 /// The field names of several `Vary` fields, each once (RFC 9110 §12.5.5).
 struct VaryList: ~Copyable {
     private var text = ByteBuffer()
-    private var names: [ByteRange] = []
+    private var names = PlainList<ByteRange>()
     private var isEverything = false
 
     /// Beyond so many names the list becomes `*`.
@@ -13,7 +13,7 @@ struct VaryList: ~Copyable {
 
     mutating func removeAll() {
         text.removeAll(keeping: 4096)
-        names.removeAll(keepingCapacity: true)
+        names.removeAll()
         isEverything = false
     }
 
@@ -34,7 +34,7 @@ struct VaryList: ~Copyable {
             isEverything = true
             return
         }
-        for known in names where text.span(known).equalsIgnoringCase(name) { return }
+        for index in 0..<names.count where text.span(names[index]).equalsIgnoringCase(name) { return }
         if names.count == Self.maximumNames {
             isEverything = true
             return
