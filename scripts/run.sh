@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# The demo in one command: installs what is missing, builds, and runs the gateway in front of a monolith and its services.
+# Arguments go to `banyan demo`. Ctrl-C ends everything.
+set -euo pipefail
+
+swift_flags=(--configuration release --scratch-path .build-release --static-swift-stdlib)
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+scripts/setup.sh
+swift build "${swift_flags[@]}"
+exec "$(swift build "${swift_flags[@]}" --show-bin-path)/banyan" demo "$@"

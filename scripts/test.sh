@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# The whole test suite in one command: installs what is missing, builds, and runs. The last line counts the tests.
+#
+#   scripts/test.sh                      everything
+#   scripts/test.sh --asan               everything under AddressSanitizer
+#   scripts/test.sh --filter HTTPMessage what matches, as `swift test --filter` understands it
+set -euo pipefail
+
+swift_flags=(--scratch-path .build)
+filter=()
+while (($# > 0)); do
+    case $1 in
+        --asan)
+            swift_flags=(--scratch-path .build-asan --sanitize address)
+            shift
+            ;;
+        --filter)
+            if (($# < 2)); then
+                echo "test.sh: --filter needs a pattern" >&2
+                exit 64
+            fi
+            filter+=(--filter "$2")
+            shift 2
+            ;;
+        *)
+            echo "usage: scripts/test.sh [--asan] [--filter PATTERN]..." >&2
+            exit 64
+            ;;
+    esac
+done
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+scripts/setup.sh
+swift build --build-tests "${swift_flags[@]}"
+
+record=$(mktemp)
+trap 'rm -f "$record"' EXIT
+status=0
+swift test --skip-build --disable-xctest "${swift_flags[@]}" ${filter[@]+"${filter[@]}"} 2>&1 | tee "$record" || status=$?
+
+# One line a test function, whatever the number of its cases. A run that breaks off has a failure that has no line.
+passed=$(grep -cE '^[^ ]+ Test .* passed after [0-9.]+ seconds' "$record" || true)
+failed=$(grep -cE '^[^ ]+ Test .* failed after [0-9.]+ seconds' "$record" || true)
+if grep -qE '^[^ ]+ Test run with .* passed after' "$record"; then
+    passed=$((passed - 1))
+elif grep -qE '^[^ ]+ Test run with .* failed after' "$record"; then
+    failed=$((failed - 1))
+else
+    echo "test.sh: the run broke off before its end" >&2
+    failed=$((failed + 1))
+    status=1
+fi
+if ((passed + failed == 0)); then
+    echo "test.sh: no test was run" >&2
+    status=1
+fi
+echo "$passed passed, $failed failed"
+exit "$status"
