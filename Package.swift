@@ -1,19 +1,91 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
+// The rooms of the gateway and the arrows between them; docs/architecture.md draws the same picture.
 let package = Package(
     name: "banyan",
     platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "banyan", targets: ["banyan"]),
+        .executable(name: "tasksystem", targets: ["tasksystem"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2", traits: []),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    ],
     targets: [
+        // C libraries, one importer each.
         .systemLibrary(name: "CLibuv", pkgConfig: "libuv", providers: [.apt(["libuv1-dev"]), .brew(["libuv"])]),
         .systemLibrary(
             name: "CLibcurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"]), .brew(["curl"])]),
+        .systemLibrary(
+            name: "CJansson", pkgConfig: "jansson", providers: [.apt(["libjansson-dev"]), .brew(["jansson"])]),
+        .systemLibrary(name: "CMimalloc", providers: [.apt(["libmimalloc-dev"]), .brew(["mimalloc"])]),
+
+        // Rooms, from the ground up.
         .target(name: "ByteBuffers"),
+        .target(name: "EventLoops", dependencies: ["ByteBuffers", "CLibuv"]),
         .target(name: "HTTPMessage", dependencies: ["ByteBuffers"]),
+        .target(name: "JSON", dependencies: ["ByteBuffers", "CJansson"]),
+        .target(name: "FeatureFlags", dependencies: ["ByteBuffers", "JSON"]),
+        .target(name: "GatewayConfig", dependencies: ["ByteBuffers", "JSON"]),
+        .target(name: "Routing", dependencies: ["ByteBuffers", "HTTPMessage"]),
+        .target(name: "DistributedTracing", dependencies: ["ByteBuffers", "HTTPMessage"]),
+        .target(name: "Telemetry", dependencies: ["ByteBuffers"]),
+        .target(name: "Aggregation", dependencies: ["ByteBuffers", "JSON"]),
         .target(name: "HTTPListener", dependencies: ["ByteBuffers", "EventLoops", "HTTPMessage"]),
         .target(name: "Upstreams", dependencies: ["ByteBuffers", "EventLoops", "HTTPMessage", "CLibcurl"]),
-        .target(name: "EventLoops", dependencies: ["ByteBuffers", "CLibuv"]),
-        .testTarget(name: "EventLoopsTests", dependencies: ["EventLoops"]),
+        .target(
+            name: "GatewayCore",
+            dependencies: [
+                "ByteBuffers", "EventLoops", "HTTPMessage", "HTTPListener", "Upstreams", "JSON", "FeatureFlags",
+                "GatewayConfig", "Routing", "DistributedTracing", "Telemetry", "Aggregation",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+        .target(
+            name: "Admin",
+            dependencies: [
+                "ByteBuffers", "EventLoops", "FeatureFlags", "GatewayConfig", "GatewayCore", "HTTPListener", "HTTPMessage",
+                "JSON",
+            ]),
+        .executableTarget(
+            name: "banyan",
+            dependencies: [
+                "Admin", "CMimalloc", "EventLoops", "GatewayConfig", "GatewayCore", "HTTPListener",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+
+        // The Task Management System that is migrated: knows nothing of the gateway.
+        .executableTarget(
+            name: "tasksystem",
+            dependencies: [
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ]),
+
+        .testTarget(name: "ByteBuffersTests", dependencies: ["ByteBuffers"]),
+        .testTarget(name: "EventLoopsTests", dependencies: ["ByteBuffers", "EventLoops"]),
+        .testTarget(
+            name: "HTTPMessageTests",
+            dependencies: [
+                "ByteBuffers", "HTTPMessage",
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ]),
+        .testTarget(name: "JSONTests", dependencies: ["ByteBuffers", "JSON"]),
+        .testTarget(name: "FeatureFlagsTests", dependencies: ["ByteBuffers", "FeatureFlags", "JSON"]),
+        .testTarget(
+            name: "GatewayConfigTests", dependencies: ["ByteBuffers", "GatewayConfig", "JSON"], exclude: ["Fixtures"]),
+        .testTarget(name: "RoutingTests", dependencies: ["ByteBuffers", "HTTPMessage", "Routing"]),
+        .testTarget(name: "DistributedTracingTests", dependencies: ["ByteBuffers", "DistributedTracing", "HTTPMessage"]),
+        .testTarget(name: "TelemetryTests", dependencies: ["ByteBuffers", "Telemetry"]),
+        .testTarget(name: "AggregationTests", dependencies: ["Aggregation", "ByteBuffers", "JSON"]),
+        .testTarget(name: "TaskSystemTests", dependencies: ["tasksystem"]),
     ],
     swiftLanguageModes: [.v6]
 )

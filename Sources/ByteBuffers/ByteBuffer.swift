@@ -122,6 +122,9 @@ public struct ByteBuffer: ~Copyable {
         tail += length
     }
 
+    /// Appends a copy of `bytes`.
+    @inlinable public mutating func append(_ bytes: [UInt8]) { append(bytes.span) }
+
     /// Appends the characters of a literal.
     @inlinable public mutating func append(_ literal: StaticString) {
         let length = literal.utf8CodeUnitCount
@@ -142,6 +145,9 @@ public struct ByteBuffer: ~Copyable {
             tail += utf8.count
         }
     }
+
+    /// Appends the readable bytes of `range`, clamped to what is there, to another buffer.
+    @inlinable public borrowing func copy(_ range: ByteRange, to target: inout ByteBuffer) { target.append(span(range)) }
 
     /// Appends a copy of this buffer's own readable bytes in `range`, clamped to what is there.
     @inlinable public mutating func appendOwn(_ range: ByteRange) {

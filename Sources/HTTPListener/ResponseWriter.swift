@@ -92,6 +92,9 @@ extension ServerExchange {
         if outputIsFull { outputWasFull = true }
     }
 
+    /// Sends a piece of the body, as ``write(_:)`` for a span does.
+    package final func write(_ bytes: [UInt8]) { write(bytes.span) }
+
     /// Sends what has been written so far; to be called at the end of each event that wrote something.
     package final func flush() { connection?.flush() }
 

@@ -49,6 +49,9 @@ package struct RequestHead: ~Copyable {
     @_lifetime(borrow self)
     package borrowing func name(_ index: Int) -> Span<UInt8> { bytes.span(fields[index].name) }
 
+    /// Appends the bytes of `range` to `buffer`.
+    package borrowing func copy(_ range: ByteRange, to buffer: inout ByteBuffer) { bytes.copy(range, to: &buffer) }
+
     /// The bytes of `range`.
     @_lifetime(borrow self)
     package borrowing func span(_ range: ByteRange) -> Span<UInt8> { bytes.span(range) }

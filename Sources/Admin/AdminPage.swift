@@ -1,0 +1,114 @@
+import ByteBuffers
+import FeatureFlags
+import GatewayConfig
+import GatewayCore
+import HTTPListener
+import HTTPMessage
+import JSON
+
+/// What the admin listener can show.
+enum AdminPage: CaseIterable {
+    /// The process is alive.
+    case health
+    /// Requests are served.
+    case readiness
+    /// The configuration in force, secrets hidden.
+    case configuration
+    /// The flags in force.
+    case flags
+    /// Which configuration is in force, since when nothing else was, and what was wrong with one that was refused.
+    case status
+
+    private var path: StaticString {
+        switch self {
+        case .health: "/healthz"
+        case .readiness: "/readyz"
+        case .configuration: "/config"
+        case .flags: "/flags"
+        case .status: "/status"
+        }
+    }
+
+    /// The page at `path`, or nil.
+    init?(path: Span<UInt8>) {
+        for page in Self.allCases where path.equals(page.path) {
+            self = page
+            return
+        }
+        return nil
+    }
+
+    /// All paths, for a message.
+    static var paths: String { allCases.map { "\($0.path)" }.joined(separator: ", ") }
+
+    /// Whether a token is asked for. Probes have none.
+    var isGuarded: Bool { self != .health && self != .readiness }
+
+    /// The status and the body.
+    func render(_ gateway: Gateway) -> (UInt16, [UInt8]) {
+        switch self {
+        case .health:
+            return (200, Self.text(.object([.init("status", .string("alive"))])))
+        case .readiness:
+            let state = gateway.isReady ? "ready" : gateway.isDraining ? "draining" : "starting"
+            return (gateway.isReady ? 200 : 503, Self.text(.object([.init("status", .string(state))])))
+        case .configuration:
+            return (200, Self.text(gateway.effectiveConfiguration))
+        case .flags:
+            return (200, Self.text(.object([.init("flags", .array(gateway.flags.definitions.map(Self.describe)))])))
+        case .status:
+            return (200, Self.text(status(gateway)))
+        }
+    }
+
+    private static func describe(_ flag: FlagDefinition) -> JSONValue {
+        .object([
+            .init("key", .string(flag.key)),
+            .init("state", .string(flag.state == .enabled ? "ENABLED" : "DISABLED")),
+            .init("variants", .object(flag.variants.map { .init($0.name, $0.value) })),
+            .init("defaultVariant", flag.defaultVariant.map { .string($0) } ?? .null),
+            .init("summary", .string(flag.summary)),
+        ])
+    }
+
+    private func status(_ gateway: Gateway) -> JSONValue {
+        .object([
+            .init("generation", .integer(Int64(gateway.generation))),
+            .init("workers", .integer(Int64(gateway.workerCount))),
+            .init("listeners", .array(gateway.addresses.map { .string($0.text) })),
+            .init("draining", .bool(gateway.isDraining)),
+            .init("refusedReload", .array(gateway.refusal.map { .string($0.description) })),
+        ])
+    }
+
+    /// A failure as an object.
+    static func problem(_ detail: String) -> [UInt8] { text(.object([.init("detail", .string(detail))])) }
+
+    private static func text(_ value: JSONValue) -> [UInt8] {
+        var buffer = ByteBuffer()
+        buffer.appendJSON(value)
+        buffer.append("\n")
+        return buffer.withUnsafeBytes { Array($0) }
+    }
+}
+
+extension JSONMember {
+    fileprivate init(_ name: String, _ value: JSONValue) { self.init(name: name, value: value) }
+}
+
+extension RequestHead {
+    /// The page that is asked for, or nil.
+    var adminPage: AdminPage? { AdminPage(path: span(path)) }
+
+    /// Whether `Authorization` bears this token. The time taken does not tell how much of it was right.
+    borrowing func bears(_ token: Span<UInt8>) -> Bool {
+        guard let index = fields.first(.authorization), fields.firstIndex(of: .authorization, after: index) == nil else {
+            return false
+        }
+        let text = value(index)
+        guard text.count == token.count + 7, text.extracting(0..<7).equalsIgnoringCase("bearer ") else { return false }
+        var difference: UInt8 = 0
+        for position in 0..<token.count { difference |= text[position + 7] ^ token[position] }
+        return difference == 0
+    }
+}

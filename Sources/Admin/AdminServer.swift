@@ -1,0 +1,75 @@
+import ByteBuffers
+package import EventLoops
+import GatewayConfig
+package import GatewayCore
+package import HTTPListener
+import HTTPMessage
+
+/// The second listener: what operators and probes ask, served by the control plane's loop and never by a worker.
+package final class AdminServer: HTTPServer {
+    fileprivate unowned let gateway: Gateway
+    fileprivate let token: [UInt8]?
+
+    /// Listens on `socket` for `gateway`.
+    ///
+    /// - Parameter token: what `Authorization: Bearer` must bear for everything but the probes; nil lets everybody in.
+    package init(
+        gateway: Gateway, socket: consuming ListeningSocket, token: String?
+    ) throws(EventLoopError) {
+        self.gateway = gateway
+        self.token = token.map { Array($0.utf8) }
+        var limits = ConnectionLimits()
+        limits.connections = 256
+        super.init(loop: gateway.loop, limits: limits)
+        try listen(socket, index: 0)
+    }
+
+    package override func makeExchange() -> ServerExchange { AdminExchange(self) }
+}
+
+/// One question to the admin listener.
+private final class AdminExchange: ServerExchange {
+    private unowned let server: AdminServer
+
+    init(_ server: AdminServer) { self.server = server }
+
+    override func headReceived() {
+        bodyLimit = 65_536
+        guard head.method == .get || head.method == .head else {
+            answer(405, AdminPage.problem("only GET and HEAD are served here"), allow: true)
+            return
+        }
+        guard let page = head.adminPage else {
+            answer(404, AdminPage.problem("there are " + AdminPage.paths))
+            return
+        }
+        if page.isGuarded, let token = server.token, !head.bears(token.span) {
+            answer(401, AdminPage.problem("a token is needed: Authorization: Bearer ..."), challenge: true)
+            return
+        }
+        let (status, body) = page.render(server.gateway)
+        answer(status, body)
+    }
+
+    override func requestFailed(_ failure: RequestFailure) {
+        guard canRespond, failure != .clientClosed else {
+            abortResponse()
+            return
+        }
+        answer(refusal?.cause.status ?? 408, AdminPage.problem("the request could not be read"))
+    }
+
+    private func answer(_ status: UInt16, _ body: [UInt8], allow: Bool = false, challenge: Bool = false) {
+        beginHead(status: status)
+        output.append("Content-Type: application/json\r\nCache-Control: no-store\r\n")
+        if allow { output.append("Allow: GET, HEAD\r\n") }
+        if challenge { output.append("WWW-Authenticate: Bearer\r\n") }
+        if head.method == .head {
+            endHead(.none(declared: UInt64(body.count)))
+        } else {
+            endHead(.length(UInt64(body.count)))
+            write(body)
+        }
+        endResponse()
+    }
+}

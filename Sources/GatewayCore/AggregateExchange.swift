@@ -1,0 +1,320 @@
+import Aggregation
+import ByteBuffers
+import DistributedTracing
+import EventLoops
+import HTTPListener
+import HTTPMessage
+import Routing
+import Telemetry
+import Upstreams
+
+/// A view, compiled for one worker.
+final class AggregateRoutePlan {
+    let plan: AggregatePlan
+    /// Where each part goes, by its number.
+    let targets: [Target]
+    let flagSlots: [Int]
+    let bodyLimit: UInt64
+    /// What of the client's fields the parts do not get, by part.
+    let policies: [FieldPolicy]
+    let methods: [Method]
+    let names: [[UInt8]]
+
+    init(
+        plan: AggregatePlan, targets: [Target], flagSlots: [Int], bodyLimit: UInt64, policies: [FieldPolicy]
+    ) {
+        self.plan = plan
+        self.targets = targets
+        self.flagSlots = flagSlots
+        self.bodyLimit = bodyLimit
+        self.policies = policies
+        methods = plan.parts.map { Method.named(Array($0.method.utf8).span) }
+        names = plan.parts.map { Array($0.name.utf8) }
+    }
+}
+
+/// Composes one view: carries out what the run decides, and answers with what came of it.
+final class AggregateExchange {
+    fileprivate unowned let exchange: Exchange
+    fileprivate var run: AggregateRun
+    fileprivate var plan: AggregateRoutePlan?
+    private var composer = ViewComposer()
+    private var body = ByteBuffer()
+    private var parts: [PartAttempt] = []
+    private lazy var deadline = ViewDeadline(self)
+    private var isPerforming = false
+
+    init(_ exchange: Exchange) {
+        self.exchange = exchange
+        run = AggregateRun(hashSeed: exchange.worker.ids.next())
+    }
+
+    // MARK: - The run
+
+    /// Starts every part whose inputs are known.
+    func begin(_ plan: AggregateRoutePlan) {
+        self.plan = plan
+        while parts.count < plan.plan.parts.count { parts.append(PartAttempt(self, number: parts.count)) }
+        for number in plan.plan.parts.indices { parts[number].forget() }
+        run.prepare(plan.plan)
+        exchange.head.fill(
+            &run.inputs, plan.plan.inputs, exchange.captures, user: exchange.identity.user)
+        deadline.schedule(after: plan.plan.timeout)
+        exchange.sendContinue()
+        run.begin()
+        perform()
+    }
+
+    /// Does what the run wants, until it wants nothing. A part may fail while it is started: what follows from that is
+    /// done by the loop that is running already.
+    fileprivate func perform() {
+        guard !isPerforming else { return }
+        isPerforming = true
+        while let action = run.nextAction() {
+            switch action {
+            case .start(let part): parts[part].start()
+            case .cancel(let part): parts[part].stop()
+            case .finished: respond()
+            }
+        }
+        isPerforming = false
+    }
+
+    /// Ends what runs, without an answer.
+    func stop() {
+        deadline.cancel()
+        run.abandon()
+        perform()
+    }
+
+    fileprivate func timeIsOver() {
+        run.viewTimedOut()
+        perform()
+    }
+
+    // MARK: - The answer
+
+    private func respond() {
+        deadline.cancel()
+        switch run.outcome {
+        case .view: respondWithView()
+        case .failed(let status, _, let failure):
+            exchange.fail(Cause(failure.reason), status: status, detail: Self.detail(failure.reason))
+        case .abandoned, nil: break
+        }
+    }
+
+    private func respondWithView() {
+        body.removeAll(keeping: 65_536)
+        composer.compose(run, into: &body)
+        let isConditional = exchange.head.method == .get || exchange.head.method == .head
+        let isUnmodified = isConditional && exchange.head.names(composer)
+        exchange.beginHead(status: isUnmodified ? 304 : 200)
+        if !isUnmodified { exchange.output.append("Content-Type: application/json\r\n") }
+        composer.appendFields(to: &exchange.output)
+        exchange.appendOwnFields()
+        if isUnmodified {
+            exchange.endHead(.none(declared: nil))
+        } else if exchange.head.method == .head {
+            exchange.endHead(.none(declared: UInt64(body.count)))
+        } else {
+            exchange.endHead(.length(UInt64(body.count)))
+            Self.write(body, to: exchange)
+        }
+        exchange.endResponse()
+    }
+
+    private static func write(_ body: borrowing ByteBuffer, to exchange: Exchange) { exchange.write(body.span) }
+
+    private static func detail(_ reason: PartFailure.Reason) -> StaticString {
+        switch reason {
+        case .timeout: "a part of the view did not come in time"
+        case .badStatus: "a part of the view was answered with an error"
+        case .invalidJSON, .tooLarge, .missingValue: "a part of the view was answered with something unusable"
+        case .missingInput, .badInput: "a part of the view lacks a usable input"
+        default: "a part of the view could not be had"
+        }
+    }
+
+    // MARK: - The log
+
+    /// Adds what became of the parts.
+    func fillParts(_ record: inout AccessLogRecord) {
+        guard let plan, let snapshot = exchange.snapshot else { return }
+        for number in plan.plan.parts.indices {
+            let part = parts[number]
+            var cause = ByteBuffer()
+            if let failure = run.failure(of: number) { cause.append(failure.reason.word) }
+            record.addPart(
+                plan.names[number], part.upstream < 0 ? [] : snapshot.upstreams[part.upstream].name,
+                status: run.status(of: number), cause: cause, duration: part.duration)
+        }
+        self.plan = nil
+        run.reset()
+    }
+}
+
+/// One attempt to get one part of a view.
+private final class PartAttempt: UpstreamAttempt {
+    private unowned let view: AggregateExchange
+    private let number: Int
+    private lazy var deadline = PartDeadline(self)
+    private var spanID: UInt64 = 0
+    private var begunAt: UInt64 = 0
+    /// The number of the upstream that was asked, -1 for none.
+    private(set) var upstream = -1
+    /// Nanoseconds until the part was answered or given up.
+    private(set) var duration: UInt64 = 0
+
+    init(_ view: AggregateExchange, number: Int) {
+        self.view = view
+        self.number = number
+    }
+
+    fileprivate var loop: EventLoop { view.exchange.worker.loop }
+
+    /// Forgets the last view.
+    func forget() {
+        upstream = -1
+        duration = 0
+    }
+
+    func start() {
+        guard let plan = view.plan, let snapshot = view.exchange.snapshot else { return }
+        let exchange = view.exchange
+        upstream = snapshot.upstream(for: plan.targets[number], exchange.decisions)
+        let settings = snapshot.upstreams[upstream]
+        method = plan.methods[number]
+        framing = Self.framing(view.run, plan.plan, number)
+        timeouts = settings.timeouts
+        begunAt = EventLoop.nanoseconds
+        spanID = exchange.trace.beginAttempt(ids: &exchange.worker.ids, at: begunAt).spanID
+        exchange.attempts += 1
+        deadline.schedule(after: plan.plan.parts[number].timeout)
+        let hash = settings.hashKey.map { $0.hash(exchange) } ?? nil
+        if !settings.group.start(self, random: exchange.worker.ids.next(), hash: hash) {
+            fail(PartFailure(.upstreamOverloaded))
+        }
+    }
+
+    /// Stops without a result.
+    func stop() {
+        cancel()
+        done()
+    }
+
+    private func done() {
+        deadline.cancel()
+        if begunAt > 0, duration == 0 { duration = EventLoop.nanoseconds &- begunAt }
+        begunAt = 0
+    }
+
+    private func fail(_ failure: PartFailure) {
+        done()
+        view.run.partFailed(number, failure)
+        view.perform()
+    }
+
+    fileprivate func timeIsOver() {
+        cancel()
+        fail(PartFailure(.timeout))
+    }
+
+    // MARK: - The request
+
+    private static func framing(_ run: borrowing AggregateRun, _ plan: AggregatePlan, _ number: Int) -> BodyFraming {
+        plan.parts[number].hasBody ? .length(UInt64(run.body(of: number).count)) : .none
+    }
+
+    override func writeHead(into buffer: inout ByteBuffer) {
+        guard let plan = view.plan, let endpoint, let snapshot = view.exchange.snapshot else { return }
+        let exchange = view.exchange
+        buffer.append(plan.plan.parts[number].method)
+        buffer.append(" ")
+        buffer.append(endpoint.pathPrefix)
+        Self.appendTarget(view.run, number, to: &buffer)
+        buffer.append(" HTTP/1.1\r\nHost: ")
+        snapshot.upstreams[upstream].host.append(exchange.head, endpoint: endpoint, to: &buffer)
+        buffer.append("\r\n")
+        ForwardingHeaders.appendEndToEndFields(
+            of: exchange.head, policy: plan.policies[number], peerIsTrusted: exchange.identity.peerIsTrusted,
+            into: &buffer)
+        Self.appendHeaderLines(view.run, number, to: &buffer)
+        exchange.appendGatewayFields(spanID: spanID, to: &buffer)
+        if case .length(let length) = framing {
+            buffer.append("Content-Type: application/json\r\nContent-Length: ")
+            buffer.appendDecimal(length)
+            buffer.append("\r\n")
+        }
+        buffer.append("\r\n")
+    }
+
+    private static func appendTarget(_ run: borrowing AggregateRun, _ number: Int, to buffer: inout ByteBuffer) {
+        buffer.append(run.target(of: number))
+    }
+
+    private static func appendHeaderLines(_ run: borrowing AggregateRun, _ number: Int, to buffer: inout ByteBuffer) {
+        buffer.append(run.headerLines(of: number))
+    }
+
+    override func started() {
+        guard framing != .none else { return }
+        var body = ByteBuffer()
+        Self.appendBody(view.run, number, to: &body)
+        send(body.span)
+        endBody()
+    }
+
+    private static func appendBody(_ run: borrowing AggregateRun, _ number: Int, to buffer: inout ByteBuffer) {
+        buffer.append(run.body(of: number))
+    }
+
+    // MARK: - The answer
+
+    override func headReceived() {
+        view.run.answerBegan(number, status: head.status)
+        if let length = head.contentLength { view.run.answerHas(contentLength: length, number) }
+        head.tell(&view.run, number)
+        // A status that fails the part ends the attempt at once.
+        view.perform()
+    }
+
+    override func bodyReceived(_ bytes: Span<UInt8>) {
+        view.run.answerReceived(bytes, number)
+        view.perform()
+    }
+
+    override func ended() {
+        done()
+        view.run.answerEnded(number)
+        view.perform()
+    }
+
+    override func failed(_ failure: UpstreamFailure) {
+        fail(PartFailure(PartFailure.Reason(failure)))
+    }
+}
+
+/// The time that one part may take.
+private final class PartDeadline: EventLoops.Timer {
+    private unowned let part: PartAttempt
+
+    init(_ part: PartAttempt) {
+        self.part = part
+        super.init(loop: part.loop)
+    }
+
+    override func fire() { part.timeIsOver() }
+}
+
+/// The time that the whole view may take.
+private final class ViewDeadline: EventLoops.Timer {
+    private unowned let view: AggregateExchange
+
+    init(_ view: AggregateExchange) {
+        self.view = view
+        super.init(loop: view.exchange.worker.loop)
+    }
+
+    override func fire() { view.timeIsOver() }
+}

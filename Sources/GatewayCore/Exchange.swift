@@ -1,0 +1,237 @@
+import Aggregation
+import ByteBuffers
+import DistributedTracing
+import EventLoops
+import FeatureFlags
+import HTTPListener
+import HTTPMessage
+import Routing
+import Telemetry
+import Upstreams
+
+/// One request on its way through the gateway.
+///
+/// The phases are a contract (docs/architecture.md): identify, match, admit, decide, attempt, respond, finish. Each stands
+/// in a method of its own, in this order; whoever adds a feature adds it to the phase where it belongs. An exchange is
+/// used for one request after the other and keeps its memory.
+final class Exchange: ServerExchange {
+    unowned let worker: Worker
+    /// The configuration that the exchange began with, and keeps to its end.
+    private(set) var snapshot: WorkerSnapshot?
+    /// Who asks.
+    var identity = RequestIdentity()
+    var trace = TraceContext()
+    var captures = RouteCaptures()
+    /// The route's number, -1 before and without a match.
+    private(set) var route = -1
+    private(set) var allowed: AllowedMethods?
+    var decisions = DecisionVector()
+    /// Why the request did not get the answer it was sent for.
+    var cause: Cause?
+    /// The number of the upstream that answers, -1 before and without one.
+    var upstream = -1
+    var attempts = 0
+    /// Nanoseconds from the first attempt's start to its answer's head.
+    var upstreamTime: UInt64 = 0
+
+    /// What flag rules see of the request.
+    private(set) lazy var flagContext = RequestContext(self)
+    /// Where the last attempt went, for the log.
+    var upstreamAddress: [UInt8]?
+    /// What was wrong with an upstream's answer, in fixed words, for the log.
+    var upstreamFault: StaticString?
+
+    private lazy var forward = ForwardExchange(self)
+    private lazy var aggregate = AggregateExchange(self)
+    private lazy var deadline = ExchangeDeadline(self)
+    private var runs = Action.nothing
+    private var isView = false
+
+    /// What the exchange is busy with.
+    private enum Action { case nothing, forward, aggregate }
+
+    init(worker: Worker) { self.worker = worker }
+
+    // MARK: - The way of a request
+
+    override func headReceived() {
+        identify()
+        guard let action = match(), admit(action) else { return }
+        decide(action)
+        switch action {
+        case .forward(let plan): attempt(plan)
+        case .aggregate(let plan): compose(plan)
+        case .respond(let plan): plan.respond(self)
+        case .redirect(let plan): plan.respond(self)
+        }
+    }
+
+    /// Who asks, in which trace, under which id.
+    private func identify() {
+        let snapshot = worker.snapshot
+        self.snapshot = snapshot
+        guard let connection else { return }
+        identity.read(head, peer: connection.peer, rules: snapshot.identity, ids: &worker.ids)
+        let policy = identity.peerIsTrusted ? EdgePolicy.continue : snapshot.edge(of: connection.listenerIndex)
+        trace.begin(
+            from: head, policy: policy, propagation: snapshot.propagation, sampler: snapshot.sampler,
+            ids: &worker.ids, at: receivedAt)
+    }
+
+    /// Which route answers; nil when there is none and the client has been told so.
+    private func match() -> RouteAction? {
+        guard let snapshot else { return nil }
+        if head.method == .connect || head.method == .trace {
+            fail(.methodNotAllowed)
+            return nil
+        }
+        switch snapshot.routes.match(head, captures: &captures) {
+        case .route(let number):
+            route = number
+            return snapshot.actions[number]
+        case .notFound:
+            fail(.noRoute)
+        case .methodNotAllowed(let methods):
+            allowed = methods
+            fail(.methodNotAllowed)
+        }
+        return nil
+    }
+
+    /// Whether the request may go on: no loop, and a body that is within the route's bound.
+    private func admit(_ action: RouteAction) -> Bool {
+        if ForwardingHeaders.viaNamesGateway(head) {
+            fail(.loopDetected)
+            return false
+        }
+        bodyLimit = action.bodyLimit
+        if case .length(let length) = head.framing, length > bodyLimit {
+            fail(.bodyTooLarge)
+            return false
+        }
+        return true
+    }
+
+    /// Decides every flag that the route depends on, once, before anything is sent: all parts of a view and all services
+    /// behind it act on the same decisions.
+    private func decide(_ action: RouteAction) {
+        guard let snapshot else { return }
+        for slot in action.flagSlots { worker.decide(slot, for: self, snapshot) }
+    }
+
+    /// Sends the request to the side that was decided for, and its answer back.
+    private func attempt(_ plan: ForwardPlan) {
+        runs = .forward
+        forward.begin(plan)
+    }
+
+    /// Composes a view from several upstreams.
+    private func compose(_ plan: AggregateRoutePlan) {
+        runs = .aggregate
+        isView = true
+        aggregate.begin(plan)
+    }
+
+    // MARK: - Events of the client's side
+
+    override func bodyReceived(_ bytes: Span<UInt8>) {
+        if runs == .forward { forward.send(bytes, of: self) }
+    }
+
+    override func bodyEnded() {
+        if runs == .forward { forward.endBody() }
+    }
+
+    override func downstreamWritable() {
+        if runs == .forward { forward.resume() }
+    }
+
+    override func requestFailed(_ failure: RequestFailure) {
+        if snapshot == nil { identify() }
+        stop()
+        switch failure {
+        case .refused, .badBody:
+            fail(refusal.map { Cause($0.cause) } ?? .badRequest, detail: refusal?.detail)
+        case .bodyTooLarge: fail(.bodyTooLarge)
+        case .headTimeout, .bodyTimeout: fail(.requestTimeout)
+        case .clientClosed: if cause == nil { cause = .clientClosed }
+        case .shuttingDown: fail(.shuttingDown)
+        }
+    }
+
+    /// The end, once, whatever happened.
+    override func finished() {
+        stop()
+        worker.log(self)
+        isView = false
+        snapshot = nil
+        route = -1
+        allowed = nil
+        cause = nil
+        upstream = -1
+        attempts = 0
+        upstreamTime = 0
+        upstreamFault = nil
+        upstreamAddress = nil
+        decisions.reset()
+    }
+
+    /// Adds the calls of a view to the access log's record.
+    func fillParts(_ record: inout AccessLogRecord) {
+        if isView { aggregate.fillParts(&record) }
+    }
+
+    /// Ends what runs for the exchange.
+    private func stop() {
+        switch runs {
+        case .nothing: return
+        case .forward: forward.stop()
+        case .aggregate: aggregate.stop()
+        }
+        runs = .nothing
+        deadline.cancel()
+    }
+
+    // MARK: - Deadline
+
+    /// Bounds the whole exchange, in milliseconds from now.
+    func limit(to milliseconds: UInt64) {
+        if milliseconds != .max { deadline.schedule(after: milliseconds) }
+    }
+
+    fileprivate func timeIsOver() {
+        stop()
+        fail(.upstreamTimeout)
+    }
+
+    // MARK: - What every answer bears
+
+    /// Appends the request's id, as it is sent on and answered with.
+    func appendRequestID(to buffer: inout ByteBuffer) {
+        if identity.requestID.isEmpty {
+            buffer.appendHex(identity.newRequestID.0, digits: 16)
+            buffer.appendHex(identity.newRequestID.1, digits: 16)
+        } else {
+            head.copy(identity.requestID, to: &buffer)
+        }
+    }
+
+    /// Appends the fields that the gateway adds to every answer.
+    func appendOwnFields() {
+        output.append("X-Request-Id: ")
+        appendRequestID(to: &output)
+        output.append("\r\n")
+    }
+}
+
+/// The bound of a whole exchange.
+private final class ExchangeDeadline: EventLoops.Timer {
+    private unowned let exchange: Exchange
+
+    init(_ exchange: Exchange) {
+        self.exchange = exchange
+        super.init(loop: exchange.worker.loop)
+    }
+
+    override func fire() { exchange.timeIsOver() }
+}

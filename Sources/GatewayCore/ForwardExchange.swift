@@ -1,0 +1,163 @@
+import ByteBuffers
+import DistributedTracing
+import EventLoops
+import HTTPListener
+import HTTPMessage
+import Upstreams
+
+/// Relays one request to one upstream, and its answer back, in both directions as it comes.
+final class ForwardExchange: UpstreamAttempt {
+    private unowned let exchange: Exchange
+    private var plan: ForwardPlan?
+    private var span = TraceSpan(kind: .client, spanID: 0, parentID: 0, start: 0)
+    private var bodyIsHeld = false
+
+    init(_ exchange: Exchange) { self.exchange = exchange }
+
+    // MARK: - The request
+
+    /// Picks the upstream and begins.
+    func begin(_ plan: ForwardPlan) {
+        guard let snapshot = exchange.snapshot else { return }
+        let number = snapshot.upstream(for: plan.target, exchange.decisions)
+        let upstream = snapshot.upstreams[number]
+        self.plan = plan
+        exchange.upstream = number
+        exchange.attempts += 1
+        method = exchange.head.method
+        framing = exchange.head.framing
+        timeouts = upstream.timeouts
+        if let head = plan.headTimeout { timeouts.head = head }
+        if let idle = plan.idleTimeout { timeouts.idle = idle }
+        exchange.limit(to: plan.totalTimeout ?? upstream.totalTimeout)
+        span = exchange.trace.beginAttempt(ids: &exchange.worker.ids, at: EventLoop.nanoseconds)
+        exchange.sendContinue()
+        let hash = upstream.hashKey.map { $0.hash(exchange) } ?? nil
+        guard upstream.group.start(self, random: exchange.worker.ids.next(), hash: hash) else {
+            exchange.fail(.upstreamOverloaded)
+            return
+        }
+        exchange.upstreamAddress = endpoint?.text
+        holdBody()
+    }
+
+    /// Ends what runs, without an answer.
+    func stop() {
+        cancel()
+        plan = nil
+        bodyIsHeld = false
+    }
+
+    /// Stops reading the client's body while there is nowhere to put it.
+    private func holdBody() {
+        guard isRunning, framing != .none, isFull, !bodyIsHeld else { return }
+        bodyIsHeld = true
+        exchange.pauseBody()
+    }
+
+    func send(_ bytes: Span<UInt8>, of exchange: Exchange) {
+        send(bytes)
+        holdBody()
+    }
+
+    override func started() { releaseBody() }
+
+    override func writable() { releaseBody() }
+
+    private func releaseBody() {
+        guard bodyIsHeld else { return }
+        bodyIsHeld = false
+        exchange.resumeBody()
+    }
+
+    override func writeHead(into buffer: inout ByteBuffer) {
+        guard let plan, let endpoint, let snapshot = exchange.snapshot else { return }
+        let upstream = snapshot.upstreams[exchange.upstream]
+        exchange.head.copy(exchange.head.methodRange, to: &buffer)
+        buffer.append(" ")
+        buffer.append(endpoint.pathPrefix)
+        if let rewrite = plan.rewrite {
+            rewrite.append(exchange, to: &buffer)
+        } else {
+            exchange.head.copy(exchange.head.path, to: &buffer)
+        }
+        if exchange.head.hasQuery {
+            buffer.append("?")
+            exchange.head.copy(exchange.head.query, to: &buffer)
+        }
+        buffer.append(" HTTP/1.1\r\nHost: ")
+        upstream.host.append(exchange.head, endpoint: endpoint, to: &buffer)
+        buffer.append("\r\n")
+        ForwardingHeaders.appendEndToEndFields(
+            of: exchange.head, policy: plan.requestPolicy, peerIsTrusted: exchange.identity.peerIsTrusted, into: &buffer)
+        buffer.append(plan.requestLines)
+        exchange.appendGatewayFields(spanID: span.spanID, to: &buffer)
+        switch framing {
+        case .none, .untilClose: break
+        case .length(let length):
+            buffer.append("Content-Length: ")
+            buffer.appendDecimal(length)
+            buffer.append("\r\n")
+        case .chunked: buffer.append("Transfer-Encoding: chunked\r\n")
+        }
+        if exchange.head.acceptsTrailers { buffer.append("TE: trailers\r\nConnection: TE\r\n") }
+        buffer.append("\r\n")
+    }
+
+    // MARK: - The answer
+
+    override func interimReceived() {
+        // Early hints are for the client (RFC 8297); other interim answers concern this hop alone.
+        guard head.status == 103, exchange.canTakeInterim else { return }
+        exchange.beginInterim(status: 103)
+        ForwardingHeaders.appendEndToEndFields(of: head, removing: FieldPolicy(), into: &exchange.output)
+        exchange.endInterim()
+    }
+
+    override func headReceived() {
+        guard let plan, let snapshot = exchange.snapshot else { return }
+        exchange.upstreamTime = EventLoop.nanoseconds &- startedAt
+        span.finish(at: startedAt &+ exchange.upstreamTime, status: head.status)
+        exchange.beginHead(status: head.status)
+        ForwardingHeaders.appendEndToEndFields(of: head, removing: plan.responsePolicy, into: &exchange.output)
+        exchange.output.append(plan.responseLines)
+        ForwardingHeaders.appendVia(of: head, into: &exchange.output)
+        exchange.output.append(snapshot.upstreams[exchange.upstream].servedByLine)
+        exchange.appendOwnFields()
+        let hasDate = head.fields.contains(.date)
+        switch head.framing {
+        case .none: exchange.endHead(.none(declared: head.contentLength), hasDate: hasDate)
+        case .length(let length): exchange.endHead(.length(length), hasDate: hasDate)
+        case .chunked, .untilClose: exchange.endHead(.stream, hasDate: hasDate)
+        }
+    }
+
+    override func bodyReceived(_ bytes: Span<UInt8>) {
+        exchange.write(bytes)
+        if exchange.outputIsFull { pause() }
+    }
+
+    override func piecesEnded() { exchange.flush() }
+
+    override func ended() { exchange.endResponse(trailers: trailers) }
+
+    override func failed(_ failure: UpstreamFailure) {
+        let cause = Cause(failure)
+        var detail: StaticString?
+        if case .protocolError(let fault) = failure { detail = fault }
+        exchange.upstreamFault = detail
+        exchange.fail(cause)
+    }
+}
+
+extension Exchange {
+    /// Appends the fields by which the gateway speaks to an upstream: where the request comes from, its id, its trace.
+    func appendGatewayFields(spanID: UInt64, to buffer: inout ByteBuffer) {
+        ForwardingHeaders.appendForwardingFields(
+            of: head, peer: identity.peer, scheme: .http, peerIsTrusted: identity.peerIsTrusted, into: &buffer)
+        buffer.append("X-Request-Id: ")
+        appendRequestID(to: &buffer)
+        buffer.append("\r\n")
+        trace.inject(spanID: spanID, into: &buffer)
+    }
+}

@@ -1,0 +1,258 @@
+package import EventLoops
+package import FeatureFlags
+package import GatewayConfig
+import Glibc
+package import HTTPListener
+import HTTPMessage
+package import JSON
+package import Logging
+import Telemetry
+
+/// Why the gateway could not start: what to print, and the exit code (http-behaviour §7).
+package struct StartError: Error {
+    package let message: String
+    package let exitCode: Int32
+}
+
+/// The process as a whole: the workers, and the control plane that starts, reloads and ends them. It belongs to the main
+/// thread, whose loop serves signals, file changes and the admin listener, never a request.
+package final class Gateway {
+    /// The control plane's loop.
+    package let loop: EventLoop
+    private let loader: ConfigurationLoader
+    private let log: Logger
+    private var loaded: LoadedConfiguration
+    private var workers: [WorkerThread] = []
+    private let bounds = BoundsRegistry()
+    private var accessLog: LogSink?
+    private var signals: [SignalSource] = []
+    private var watchers: [FileWatcher] = []
+    private var wakeup: Wakeup?
+    private var exitCode: Int32 = 0
+    /// The addresses that are listened on, with their real ports.
+    package private(set) var addresses: [SocketAddress] = []
+    /// Counts the configurations since the start, from 1.
+    package private(set) var generation = 1
+    /// Whether the process is about to end.
+    package private(set) var isDraining = false
+    /// What was wrong with the last reload that was refused; empty after one that was not.
+    package private(set) var refusal: [ConfigurationIssue] = []
+    /// Called when all workers have ended; the process ends when it calls back. Until then the admin listener answers.
+    package var onEnd: (_ done: @escaping () -> Void) -> Void = { $0() }
+    private var isEnding = false
+
+    /// Prepares everything that can fail: reads the configuration, binds every address.
+    ///
+    /// - Parameter workerCount: overrides `gateway.workers`.
+    package init(
+        loader: ConfigurationLoader, workerCount: Int?, log: Logger
+    ) throws(StartError) {
+        self.loader = loader
+        self.log = log
+        switch loader.load() {
+        case .loaded(let configuration): loaded = configuration
+        case .refused(let issues):
+            throw StartError(message: issues.map(\.description).joined(separator: "\n"), exitCode: 78)
+        }
+        do throws(EventLoopError) {
+            loop = try EventLoop()
+        } catch {
+            throw StartError(message: error.description, exitCode: 70)
+        }
+        for issue in loaded.issues { log.warning("\(issue)") }
+        Self.raiseDescriptorLimit()
+        signal(SIGPIPE, SIG_IGN)
+        let count = max(workerCount ?? loaded.configuration.gateway.workers ?? Self.processorCount, 1)
+        if let section = loaded.configuration.gateway.accessLog {
+            do throws(LogFileError) {
+                accessLog = try LogSink(LogOutput(section.output))
+            } catch {
+                throw StartError(message: error.description, exitCode: 78)
+            }
+        }
+        do throws(EventLoopError) {
+            let wakeup = try Wakeup(loop: loop) { [unowned self] in workersChanged() }
+            self.wakeup = wakeup
+            for index in 0..<count {
+                workers.append(WorkerThread(index: index, mailbox: WorkerMailbox { wakeup.send() }))
+            }
+        } catch {
+            throw StartError(message: error.description, exitCode: 70)
+        }
+        do throws(ListenError) {
+            try bind(count)
+        } catch {
+            throw StartError(message: error.description, exitCode: 69)
+        }
+    }
+
+    /// Every worker has sockets of its own on every address: the system spreads connections over them.
+    private func bind(_ count: Int) throws(ListenError) {
+        for (index, listener) in loaded.configuration.gateway.listeners.enumerated() {
+            let wanted = SocketAddress.resolving(listener.address)
+            if wanted.isEmpty { throw ListenError(text: listener.address.description, reason: "the name has no address") }
+            for address in wanted {
+                let first = try ListeningSocket(address)
+                let bound = first.address
+                addresses.append(bound)
+                for worker in workers.dropFirst() {
+                    if case .unix = bound {
+                        worker.sockets.append(ListeningSocketBox(try ListeningSocket(sharing: first), index: index))
+                    } else {
+                        worker.sockets.append(ListeningSocketBox(try ListeningSocket(bound), index: index))
+                    }
+                }
+                workers[0].sockets.append(ListeningSocketBox(first, index: index))
+            }
+        }
+    }
+
+    // MARK: - Running
+
+    /// Starts the workers, and calls `ready` when all of them accept connections.
+    package func run(_ ready: @escaping () -> Void) -> Int32 {
+        onReady = ready
+        do throws(EventLoopError) {
+            for number in [SIGTERM, SIGINT] {
+                signals.append(try SignalSource(loop: loop, signal: number) { [unowned self] in end() })
+            }
+            signals.append(try SignalSource(loop: loop, signal: SIGHUP) { [unowned self] in reload("SIGHUP") })
+            signals.append(try SignalSource(loop: loop, signal: SIGUSR1) { [unowned self] in reopenLog() })
+            try watchFiles()
+        } catch {
+            log.critical("\(error)")
+            return 70
+        }
+        for worker in workers {
+            let snapshot = loaded.snapshot(generation: generation, bounds: bounds)
+            guard worker.start(snapshot, accessLog) else {
+                log.critical("no thread could be started")
+                return 70
+            }
+        }
+        loop.run()
+        for worker in workers { worker.join() }
+        if let accessLog, !accessLog.close(within: Self.logFlushTime) {
+            log.warning("the access log's output took not all of its lines")
+        }
+        return exitCode
+    }
+
+    private var onReady: (() -> Void)?
+
+    /// How long the end waits for the access log to be written, in nanoseconds.
+    private static let logFlushTime: UInt64 = 2_000_000_000
+
+    private func workersChanged() {
+        for worker in workers {
+            if let failure = worker.mailbox.failure {
+                log.critical("\(failure)")
+                exitCode = 70
+                for other in workers { other.mailbox.send(.drain(0)) }
+            }
+        }
+        if let ready = onReady, workers.allSatisfy(\.mailbox.isReady) {
+            onReady = nil
+            ready()
+        }
+        if workers.allSatisfy(\.mailbox.hasEnded), !isEnding {
+            isEnding = true
+            watchers.removeAll()
+            onEnd { [unowned self] in loop.stop() }
+        }
+    }
+
+    /// Whether requests are served: every worker has begun, and none is ending.
+    package var isReady: Bool { !isDraining && workers.allSatisfy(\.mailbox.isReady) }
+
+    /// The number of workers.
+    package var workerCount: Int { workers.count }
+
+    /// Ends the gateway without failing a request; a second call ends it at once.
+    package func end() {
+        if isDraining {
+            log.warning("ending at once")
+            exit(0)
+        }
+        isDraining = true
+        let limit = loaded.configuration.gateway.timeouts.drain.value
+        log.info("draining", metadata: ["limit_ms": "\(limit)"])
+        for worker in workers { worker.mailbox.send(.drain(limit)) }
+    }
+
+    private func reopenLog() {
+        accessLog?.reopen()
+        log.info("access log reopened")
+    }
+
+    // MARK: - Reload
+
+    private func watchFiles() throws(EventLoopError) {
+        watchers = [try FileWatcher(loop: loop, path: loader.path) { [unowned self] in reload("changed file") }]
+        if let flags = loaded.configuration.flags {
+            watchers.append(try FileWatcher(loop: loop, path: flags) { [unowned self] in reload("changed flags") })
+        }
+    }
+
+    /// Reads the configuration again. A good one goes to all workers; a bad one is reported, and the old one stays.
+    package func reload(_ reason: String) {
+        guard !isDraining else { return }
+        switch loader.load() {
+        case .refused(let issues):
+            refusal = issues
+            log.error(
+                "configuration refused, the old one stays in force", metadata: ["reason": "\(reason)", "errors": "\(issues.count)"])
+            for issue in issues { log.error("\(issue)") }
+        case .loaded(let configuration):
+            refusal = []
+            for issue in configuration.issues { log.warning("\(issue)") }
+            reportFixedSettings(configuration.configuration)
+            let flagFile = loaded.configuration.flags
+            loaded = configuration
+            generation += 1
+            for worker in workers {
+                let snapshot = configuration.snapshot(generation: generation, bounds: bounds)
+                worker.mailbox.send(.apply(SnapshotBox(snapshot)))
+            }
+            log.info("configuration in force", metadata: ["generation": "\(generation)", "reason": "\(reason)"])
+            if flagFile != configuration.configuration.flags { try? watchFiles() }
+        }
+    }
+
+    /// Says which changes need a new process: what was bound or opened at the start stays.
+    private func reportFixedSettings(_ next: GatewayConfiguration) {
+        let old = loaded.configuration.gateway
+        let new = next.gateway
+        var fixed: [String] = []
+        if old.listeners.map(\.address) != new.listeners.map(\.address) { fixed.append("listeners") }
+        if old.admin?.address != new.admin?.address { fixed.append("admin") }
+        if old.workers != new.workers { fixed.append("workers") }
+        if old.accessLog?.output != new.accessLog?.output { fixed.append("accessLog.output") }
+        if !fixed.isEmpty {
+            log.warning("these changes take effect with the next start", metadata: ["settings": "\(fixed.joined(separator: ", "))"])
+        }
+    }
+
+    // MARK: - What the admin listener shows
+
+    /// The configuration in force, secrets hidden.
+    package var effectiveConfiguration: JSONValue { loaded.configuration.effective(workers: workers.count) }
+
+    /// The admin section of the configuration.
+    package var admin: AdminSection? { loaded.configuration.gateway.admin }
+
+    /// The flags in force.
+    package var flags: FlagSnapshot { loaded.flags }
+
+    // MARK: - The system
+
+    /// Processors that this process may run on.
+    private static var processorCount: Int { Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
+
+    private static func raiseDescriptorLimit() {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        limit.rlim_cur = limit.rlim_max
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    }
+}

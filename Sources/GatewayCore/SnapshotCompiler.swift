@@ -1,0 +1,323 @@
+import Aggregation
+import ByteBuffers
+import DistributedTracing
+import FeatureFlags
+import GatewayConfig
+import HTTPListener
+import HTTPMessage
+import JSON
+import Routing
+import Telemetry
+import Upstreams
+
+/// Compiles a configuration into what workers use: patterns into a table, names into numbers, templates into pieces.
+///
+/// Runs in the control plane, once for each worker: every copy is the worker's own.
+struct SnapshotCompiler {
+    private let configuration: GatewayConfiguration
+    private let source: ConfigurationSource
+    private let flags: FlagSnapshot
+    private let targets: [String: GatewayConfiguration.Target]
+    private let upstreamNumbers: [String: Int]
+    private var slots: [FlagSlot] = []
+    private var contexts: [ContextResolver] = []
+    private(set) var issues: [ConfigurationIssue] = []
+
+    /// A compiler for `configuration`, which may be a draft with errors when only issues are wanted.
+    init(_ configuration: GatewayConfiguration, source: ConfigurationSource, flags: FlagSnapshot) {
+        self.configuration = configuration
+        self.source = source
+        self.flags = flags
+        targets = configuration.targets()
+        upstreamNumbers = configuration.upstreamIndices()
+        for context in configuration.contexts { contexts.append(resolver(for: context)) }
+    }
+
+    /// The snapshot for one worker.
+    ///
+    /// - Parameters:
+    ///   - generation: counts the configurations.
+    ///   - bounds: the bulkheads, shared by all workers and kept over reloads.
+    mutating func compile(generation: Int, bounds: BoundsRegistry) -> WorkerSnapshot {
+        let table = compileRoutes()
+        let actions = configuration.routes.enumerated().map { index, route in compile(route, table.captures[index]) }
+        let gateway = configuration.gateway
+        return WorkerSnapshot(
+            SnapshotParts(
+                generation: generation, routes: table.routes, actions: actions,
+                routeNames: configuration.routes.map { Array($0.name.utf8) }, identity: identityRules(),
+                propagation: Propagation(gateway.tracing.propagate), sampler: Sampler(ratio: gateway.tracing.sampleRatio),
+                contexts: contexts, slots: slots, flags: flags, limits: ConnectionLimits(gateway),
+                accessLog: accessLogSettings(),
+                edges: gateway.listeners.map { $0.edge == .continue ? .continue : .restart },
+                settings: configuration.upstreams.map { settings(for: $0, bounds) }))
+    }
+
+    // MARK: - Routes
+
+    private mutating func compileRoutes() -> (routes: RouteTable, captures: [[TemplateScope.PathParameter]]) {
+        var definitions: [RouteDefinition] = []
+        var captures: [[TemplateScope.PathParameter]] = []
+        var numbers: [Int] = []
+        for (index, route) in configuration.routes.enumerated() {
+            do throws(RoutePatternError) {
+                let pattern = try RoutePattern(parsing: route.match)
+                captures.append(Self.parameters(of: pattern))
+                definitions.append(RouteDefinition(pattern, when: Self.conditions(of: route.when)))
+                numbers.append(index)
+            } catch {
+                captures.append([])
+                report(["routes", "\(route.index)", "match"], error.description)
+            }
+        }
+        let (table, found) = RouteTable.compile(definitions)
+        for issue in found {
+            let number: Int
+            switch issue {
+            case .conflict(_, let second): number = second
+            case .repeatedCondition(let route, _): number = route
+            case .tooManyMethods(let route): number = route
+            }
+            let route = configuration.routes[numbers[number]]
+            report(["routes", "\(route.index)", "match"], issue.message(in: definitions))
+        }
+        return (table, captures)
+    }
+
+    private static func conditions(of when: WhenSection) -> [RouteCondition] {
+        func requirement(_ expectation: WhenSection.Expectation) -> RouteCondition.Requirement {
+            switch expectation {
+            case .equals(let text): .equals(text)
+            case .present: .present
+            case .absent: .absent
+            }
+        }
+        return when.header.map { RouteCondition(.header($0.name), requirement($0.expectation)) }
+            + when.query.map { RouteCondition(.query($0.name), requirement($0.expectation)) }
+    }
+
+    private static func parameters(of pattern: RoutePattern) -> [TemplateScope.PathParameter] {
+        pattern.segments.compactMap { segment in
+            switch segment {
+            case .literal: nil
+            case .parameter(let name): TemplateScope.PathParameter(name: name)
+            case .rest(let name): TemplateScope.PathParameter(name: name, isRest: true)
+            }
+        }
+    }
+
+    private mutating func compile(
+        _ route: RouteSection, _ parameters: [TemplateScope.PathParameter]
+    ) -> RouteAction {
+        let captures = parameters.map(\.name)
+        let path = ["routes", "\(route.index)"]
+        let defaultLimit = configuration.gateway.limits.body.bytes ?? .max
+        switch route.action {
+        case .forward(let forward): return .forward(compile(forward, captures, path))
+        case .aggregate(let aggregate):
+            // A view with errors is never used: its issues refuse the whole configuration.
+            return compile(aggregate, parameters, path, bodyLimit: defaultLimit).map { .aggregate($0) }
+                ?? .respond(RespondPlan(bodyLimit: defaultLimit, status: 503, lines: [], body: []))
+        case .respond(let respond): return .respond(compile(respond, bodyLimit: defaultLimit))
+        case .redirect(let redirect):
+            let location = template(redirect.location, captures, path + ["redirect", "location"])
+            return .redirect(
+                RedirectPlan(bodyLimit: defaultLimit, status: UInt16(clamping: redirect.status), location: location))
+        }
+    }
+
+    private mutating func compile(_ forward: ForwardSection, _ captures: [String], _ path: [String]) -> ForwardPlan {
+        let target = target(named: forward.to)
+        return ForwardPlan(
+            target: target, flagSlots: flagSlots(of: [target]), bodyLimit: forward.maxBody.bytes ?? .max,
+            rewrite: forward.rewrite.map { template($0, captures, path + ["rewrite"]) },
+            requestPolicy: FieldPolicy(
+                identity: identityHeaders, removed: forward.requestHeaders.set.map(\.name) + forward.requestHeaders.remove),
+            requestLines: Self.lines(forward.requestHeaders.set + forward.requestHeaders.add),
+            responsePolicy: FieldPolicy(
+                identity: [], removed: forward.responseHeaders.set.map(\.name) + forward.responseHeaders.remove),
+            responseLines: Self.lines(forward.responseHeaders.set + forward.responseHeaders.add),
+            headTimeout: forward.timeout.map(\.limit), idleTimeout: forward.idleTimeout.map(\.limit),
+            totalTimeout: forward.totalTimeout.map(\.limit))
+    }
+
+    private func compile(_ respond: RespondSection, bodyLimit: UInt64) -> RespondPlan {
+        var lines = Self.lines(respond.headers)
+        if let type = respond.defaultContentType,
+            !respond.headers.contains(where: { $0.name.lowercased() == "content-type" })
+        {
+            lines += Array("Content-Type: \(type)\r\n".utf8)
+        }
+        var body = ByteBuffer()
+        switch respond.body {
+        case .none: break
+        case .text(let text): body.append(text)
+        case .json(let value): body.appendJSON(value)
+        }
+        return RespondPlan(
+            bodyLimit: bodyLimit, status: UInt16(clamping: respond.status), lines: lines, body: Array(body.text.utf8))
+    }
+
+    /// The fields by which a trusted peer names the user.
+    var identityHeaders: [String] {
+        configuration.gateway.identity.compactMap { source in
+            if case .header(let name) = source { name } else { nil }
+        }
+    }
+
+    static func lines(_ fields: [HeaderEditsSection.Field]) -> [UInt8] {
+        Array(fields.map { "\($0.name): \($0.value)\r\n" }.joined().utf8)
+    }
+
+    /// Compiles a template of path captures: `/v2/tasks/{task_id}`.
+    private mutating func template(_ text: String, _ captures: [String], _ pointer: [String]) -> RewriteTemplate {
+        var pieces: [RewriteTemplate.Piece] = []
+        var rest = text[...]
+        while let open = rest.firstIndex(of: "{") {
+            if open > rest.startIndex { pieces.append(.text(Array(rest[..<open].utf8))) }
+            guard let close = rest[open...].firstIndex(of: "}") else {
+                report(pointer, "the template has a \"{\" without a \"}\"")
+                return RewriteTemplate(pieces: pieces)
+            }
+            let name = String(rest[rest.index(after: open)..<close])
+            if let number = captures.firstIndex(of: name) {
+                pieces.append(.capture(number))
+            } else {
+                report(pointer, "the pattern has no parameter \"\(name)\"" + Self.hint(name, captures))
+            }
+            rest = rest[rest.index(after: close)...]
+        }
+        if !rest.isEmpty { pieces.append(.text(Array(rest.utf8))) }
+        return RewriteTemplate(pieces: pieces)
+    }
+
+    // MARK: - Contexts
+
+    private mutating func resolver(for context: ContextSection) -> ContextResolver {
+        let off = upstreamNumbers[context.off] ?? 0
+        guard let choice = context.choice else { return ContextResolver(off: off, slot: nil, variants: []) }
+        let flag = flags.flagID(named: choice.flag) ?? -1
+        let slot: Int
+        if let known = slots.firstIndex(where: { $0.key == choice.flag }) {
+            slot = known
+        } else {
+            slot = slots.count
+            slots.append(FlagSlot(key: choice.flag, flag: flag))
+        }
+        if flag < 0 {
+            report(
+                ["contexts", context.name, "flag"], severity: .warning,
+                "the flag file has no flag \"\(choice.flag)\": everybody is served by \"\(context.off)\""
+                    + Self.hint(choice.flag, flags.definitions.map(\.key)))
+            return ContextResolver(off: off, slot: slot, variants: [])
+        }
+        let variants = flags.definitions[flag].variants.map { upstream(for: $0, choice.targets) }
+        return ContextResolver(off: off, slot: slot, variants: variants)
+    }
+
+    /// The upstream that a variant stands for: true is `on`; of string variants the value counts, else the name.
+    private func upstream(for variant: FlagVariant, _ targets: ContextSection.Targets) -> Int? {
+        switch targets {
+        case .on(let name):
+            switch variant.value {
+            case .bool(let isOn): return isOn ? upstreamNumbers[name] : nil
+            case .string(let text): return text == name || text == "on" ? upstreamNumbers[name] : nil
+            default: return nil
+            }
+        case .variants(let list):
+            if case .string(let text) = variant.value, let match = list.first(where: { $0.name == text }) {
+                return upstreamNumbers[match.upstream]
+            }
+            return list.first { $0.name == variant.name }.flatMap { upstreamNumbers[$0.upstream] }
+        }
+    }
+
+    func target(named name: String) -> Target {
+        switch targets[name] {
+        case .context(let number): .context(number)
+        case .upstream(let number): .upstream(number)
+        case nil: .upstream(0)
+        }
+    }
+
+    func flagSlots(of targets: [Target]) -> [Int] {
+        var found: [Int] = []
+        for case .context(let number) in targets {
+            if let slot = contexts[number].slot, !found.contains(slot) { found.append(slot) }
+        }
+        return found
+    }
+
+    // MARK: - The rest
+
+    private mutating func accessLogSettings() -> AccessLogSettings? {
+        guard let section = configuration.gateway.accessLog else { return nil }
+        do throws(AccessLogFormatError) {
+            return try AccessLogSettings(section)
+        } catch {
+            report(["gateway", "accessLog", "format"], "at offset \(error.offset): \(error.message)")
+            return nil
+        }
+    }
+
+    private func identityRules() -> IdentityRules {
+        var rules = IdentityRules()
+        rules.trusted = CIDRSet(
+            configuration.gateway.trustedProxies.compactMap { block in
+                let text = Array(block.description.utf8)
+                return try? CIDRBlock(text.span)
+            })
+        rules.sources = configuration.gateway.identity.map { source in
+            switch source {
+            case .header(let name): .header(Array(name.lowercased().utf8))
+            case .cookie(let name): .cookie(Array(name.utf8))
+            }
+        }
+        return rules
+    }
+
+    private func settings(for upstream: UpstreamSection, _ bounds: BoundsRegistry) -> UpstreamSettings {
+        var timeouts = AttemptTimeouts()
+        timeouts.connect = upstream.connectTimeout.limit
+        timeouts.head = upstream.timeout.limit
+        timeouts.idle = upstream.idleTimeout.limit
+        return UpstreamSettings(
+            definition: UpstreamDefinition(upstream), bounds: bounds.bounds(for: upstream), timeouts: timeouts,
+            totalTimeout: upstream.totalTimeout.limit, host: HostRule(upstream.host),
+            hashKey: HashKey(upstream.balance), showsServedBy: configuration.gateway.servedBy)
+    }
+
+    /// `, did you mean "..."?` where one of the names is near.
+    static func hint(_ name: String, _ candidates: [String]) -> String {
+        nearestName(to: name, among: candidates).map { ", did you mean \"\($0)\"?" } ?? ""
+    }
+
+    mutating func report(
+        _ pointer: [String], severity: ConfigurationIssue.Severity = .error, _ message: String
+    ) {
+        issues.append(source.issue(severity, at: JSONPointer(pointer), message))
+    }
+}
+
+/// The bulkheads of upstreams, kept over reloads for as long as their numbers stay: what runs is counted on.
+final class BoundsRegistry {
+    private struct Key: Hashable {
+        var name: String
+        var connections: Int
+        var requests: Int
+        var pending: Int
+    }
+
+    private var known: [Key: UpstreamBounds] = [:]
+
+    func bounds(for upstream: UpstreamSection) -> UpstreamBounds {
+        let key = Key(
+            name: upstream.name, connections: upstream.maxConnections, requests: upstream.maxRequests,
+            pending: upstream.maxPending)
+        if let bounds = known[key] { return bounds }
+        let bounds = UpstreamBounds(
+            connections: upstream.maxConnections, requests: upstream.maxRequests, pending: upstream.maxPending)
+        known[key] = bounds
+        return bounds
+    }
+}

@@ -1,0 +1,182 @@
+import Aggregation
+import ByteBuffers
+import GatewayConfig
+import HTTPMessage
+import JSON
+import Routing
+import Telemetry
+import Upstreams
+
+// Between the room of views, which knows neither HTTP messages nor upstreams, and those that do.
+
+extension PartFailure.Reason {
+    /// Why an attempt failed, as a view's part says it.
+    init(_ failure: UpstreamFailure) {
+        switch failure {
+        case .connectFailed: self = .connectFailed
+        case .dnsFailed: self = .dnsFailed
+        case .tlsFailed: self = .tlsFailed
+        case .closed: self = .upstreamClosed
+        case .protocolError: self = .upstreamProtocol
+        case .connectTimeout, .timeout: self = .timeout
+        case .overloaded: self = .upstreamOverloaded
+        case .truncated: self = .upstreamTruncated
+        }
+    }
+}
+
+extension Cause {
+    /// The cause of a view that failed because of a part.
+    init(_ reason: PartFailure.Reason) {
+        switch reason {
+        case .timeout: self = .upstreamTimeout
+        case .connectFailed: self = .connectFailed
+        case .dnsFailed: self = .dnsFailed
+        case .tlsFailed: self = .tlsFailed
+        case .upstreamClosed: self = .upstreamClosed
+        case .upstreamProtocol: self = .upstreamProtocol
+        case .upstreamTruncated: self = .upstreamTruncated
+        case .upstreamOverloaded, .circuitOpen, .noHealthyEndpoint: self = .upstreamOverloaded
+        case .missingInput, .badInput: self = .missingInput
+        case .badStatus, .invalidJSON, .tooLarge, .missingValue, .cancelled: self = .partFailed
+        case .internal: self = .internalError
+        }
+    }
+}
+
+extension RequestHead {
+    /// Fills in what the templates of a view need of the request.
+    borrowing func fill(
+        _ inputs: inout TemplateInputs, _ table: TemplateInputTable, _ captures: borrowing RouteCaptures, user: ByteRange
+    ) {
+        var needsQuery = false
+        for slot in 0..<table.count {
+            switch table.source(slot) {
+            case .segment(let number):
+                if number < captures.count { inputs.setCapture(slot, to: span(captures[number]), isRest: false) }
+            case .rest(let number):
+                if number < captures.count { inputs.setCapture(slot, to: span(captures[number]), isRest: true) }
+            case .query: needsQuery = true
+            case .header:
+                if let index = firstField(named: table.name(slot)) { inputs.set(slot, to: value(index)) }
+            case .user:
+                if !user.isEmpty { inputs.set(slot, to: span(user)) }
+            }
+        }
+        if needsQuery, hasQuery { inputs.setQuery(span(query), from: table) }
+    }
+
+    private borrowing func firstField(named name: Span<UInt8>) -> Int? {
+        for index in 0..<fields.count where isField(index, named: name) { return index }
+        return nil
+    }
+
+    /// Whether `If-None-Match` names the view that `composer` has composed.
+    borrowing func names(_ composer: borrowing ViewComposer) -> Bool {
+        var next = fields.first(.ifNoneMatch)
+        while let index = next {
+            if composer.isUnmodified(ifNoneMatch: value(index)) { return true }
+            next = fields.firstIndex(of: .ifNoneMatch, after: index)
+        }
+        return false
+    }
+}
+
+extension ResponseHead {
+    /// Tells a run which fields of a part's answer matter to the view.
+    borrowing func tell(_ run: inout AggregateRun, _ part: Int) {
+        for index in 0..<fields.count {
+            switch fields[index].id {
+            case .cacheControl: run.answerHas(cacheControl: value(index), part)
+            case .age: run.answerHas(age: value(index), part)
+            case .vary: run.answerHas(vary: value(index), part)
+            case .contentEncoding: run.answerHas(contentEncoding: value(index), part)
+            default: break
+            }
+        }
+    }
+}
+
+extension ViewComposer {
+    /// Appends the fields that follow from the parts, each as a line.
+    borrowing func appendFields(to buffer: inout ByteBuffer) {
+        Self.append("Banyan-Partial: ", partial(), to: &buffer)
+        Self.append("Cache-Control: ", cacheControl(), to: &buffer)
+        Self.append("Vary: ", vary(), to: &buffer)
+        Self.append("ETag: ", etag(), to: &buffer)
+    }
+
+    private static func append(_ name: StaticString, _ value: Span<UInt8>, to buffer: inout ByteBuffer) {
+        guard value.count > 0 else { return }
+        buffer.append(name)
+        buffer.append(value)
+        buffer.append("\r\n")
+    }
+}
+
+extension AccessLogRecord {
+    /// Adds a call of a view.
+    mutating func addPart(
+        _ name: [UInt8], _ upstream: [UInt8], status: UInt16, cause: borrowing ByteBuffer, duration: UInt64
+    ) {
+        addPart(name: name.span, upstream: upstream.span, status: status, cause: cause.span, duration: duration)
+    }
+}
+
+extension SnapshotCompiler {
+    /// What of the client's fields no part of a view gets: they speak of the client's own request and its answer.
+    private static let notForParts = [
+        "accept", "accept-encoding", "range", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since",
+        "if-range", "content-type", "content-encoding", "content-language", "content-range", "content-location",
+    ]
+
+    /// Compiles a view; nil, with the reasons reported, when it has errors.
+    mutating func compile(
+        _ section: AggregateSection, _ parameters: [TemplateScope.PathParameter], _ path: [String], bodyLimit: UInt64
+    ) -> AggregateRoutePlan? {
+        let targets = section.parts.map { target(named: $0.from) }
+        var definition = AggregateDefinition(
+            parts: section.parts.enumerated().map { number, part in AggregateDefinition.Part(part, target: number) })
+        definition.timeout = section.timeout.value
+        definition.namesErrors = section.errors == .body
+        definition.pathParameters = parameters
+        do throws(AggregateRejection) {
+            let plan = try AggregatePlan(definition)
+            return AggregateRoutePlan(
+                plan: plan, targets: targets, flagSlots: flagSlots(of: targets), bodyLimit: bodyLimit,
+                policies: section.parts.map { part in
+                    FieldPolicy(
+                        identity: identityHeaders, removed: Self.notForParts + part.request.headers.map(\.name))
+                })
+        } catch {
+            for issue in error.issues { report(Self.pointer(of: issue, section, path), issue.message) }
+            return nil
+        }
+    }
+
+    /// Where in the file an issue of a view stands.
+    private static func pointer(of issue: AggregateIssue, _ section: AggregateSection, _ path: [String]) -> [String] {
+        guard let part = issue.part else { return path + ["aggregate"] }
+        return path + ["aggregate", part] + (issue.key == "name" ? [] : [issue.key])
+    }
+}
+
+extension AggregateDefinition.Part {
+    /// The part that `section` describes.
+    fileprivate init(_ section: PartSection, target: Int) {
+        self.init(name: section.name, target: target, path: section.request.path)
+        method = section.request.method
+        headers = section.request.headers.map { AggregateDefinition.Field(name: $0.name, value: $0.value) }
+        body = section.request.body
+        isOptional = section.optional
+        defaultValue = section.defaultValue
+        timeout = section.timeout.value
+        pick = section.pick
+        members =
+            switch section.members {
+            case .all: .all
+            case .only(let names): .only(names)
+            case .allBut(let names): .allBut(names)
+            }
+    }
+}

@@ -1,0 +1,245 @@
+import ByteBuffers
+import DistributedTracing
+import EventLoops
+import FeatureFlags
+import Glibc
+import HTTPListener
+import Synchronization
+import Telemetry
+import Upstreams
+
+/// One thread with everything that it needs to serve requests: loop, connections, upstreams, evaluator, log buffer.
+/// Nothing of it is shared; other threads send it commands.
+final class Worker {
+    let index: Int
+    let loop: EventLoop
+    private(set) var snapshot: WorkerSnapshot
+    var ids: IDGenerator
+    private let mailbox: WorkerMailbox
+    private let upstreams: UpstreamSet
+    private let server: GatewayServer
+    private var decider = FlagDecider()
+    private let accessLog: WorkerLog
+
+    /// A worker that serves nothing before ``run(listening:)``. To be called on the thread that it will run on.
+    ///
+    /// - Throws: `EventLoopError` when the system has no descriptor or memory left.
+    init(
+        index: Int, snapshot: WorkerSnapshot, mailbox: WorkerMailbox, log: LogSink?
+    ) throws(EventLoopError) {
+        self.index = index
+        self.snapshot = snapshot
+        self.mailbox = mailbox
+        let loop = try EventLoop()
+        self.loop = loop
+        guard let upstreams = UpstreamSet(loop: loop) else {
+            throw EventLoopError(outOfMemoryDoing: "set up libcurl")
+        }
+        self.upstreams = upstreams
+        var system = SystemRandomNumberGenerator()
+        ids = IDGenerator(seed: system.next(), system.next(), system.next(), system.next())
+        server = GatewayServer(loop: loop, limits: snapshot.limits)
+        accessLog = WorkerLog(loop: loop, sink: log, settings: snapshot.accessLog)
+        snapshot.install(on: upstreams)
+        server.worker = self
+        mailbox.attach(try Wakeup(loop: loop) { [unowned self] in takeCommands() })
+    }
+
+    /// Serves until told to drain, and returns when all is done.
+    ///
+    /// - Throws: `EventLoopError` when a socket cannot be watched.
+    func run(listening sockets: [ListeningSocketBox]) throws(EventLoopError) {
+        for box in sockets {
+            if let socket = box.take() { try server.listen(socket, index: box.index) }
+        }
+        mailbox.ready()
+        loop.run()
+        accessLog.flush()
+        mailbox.ended()
+    }
+
+    /// Decides the flag in `slot` for a request, unless that has been done, and notes it where services will see it.
+    func decide(_ slot: Int, for exchange: Exchange, _ snapshot: WorkerSnapshot) {
+        guard exchange.decisions[slot] == nil, snapshot.slots.indices.contains(slot) else { return }
+        let result = decider.decide(snapshot.slots[slot].flag, snapshot.flags, exchange.flagContext, &exchange.trace)
+        exchange.decisions.set(result, in: slot)
+    }
+
+    /// Writes the line of an exchange that has ended.
+    func log(_ exchange: Exchange) { accessLog.write(exchange) }
+
+    // MARK: - Commands
+
+    private func takeCommands() {
+        for command in mailbox.take() {
+            switch command {
+            case .apply(let box):
+                if let next = box.take() { apply(next) }
+            case .drain(let milliseconds):
+                server.drain(timeout: milliseconds) { [unowned self] in
+                    upstreams.retire()
+                    mailbox.close()
+                    loop.stop()
+                }
+            }
+        }
+    }
+
+    private func apply(_ next: WorkerSnapshot) {
+        next.install(on: upstreams)
+        snapshot = next
+        server.limits = next.limits
+        accessLog.apply(next.accessLog)
+        mailbox.applied(next.generation)
+    }
+}
+
+/// Evaluates flags and notes what came of it.
+private struct FlagDecider: ~Copyable {
+    private var evaluator = FlagEvaluator()
+    private var key = ByteBuffer()
+    private var variant = ByteBuffer()
+
+    init() {}
+
+    mutating func decide(
+        _ flag: Int, _ flags: FlagSnapshot, _ context: EvaluationContext, _ trace: inout TraceContext
+    ) -> FlagResult {
+        let result = evaluator.evaluate(flag, in: flags, for: context, now: Int64(time(nil)))
+        key.removeAll()
+        variant.removeAll()
+        flags.appendKey(of: flag, to: &key)
+        if flags.appendVariantName(of: result, flag: flag, to: &variant) {
+            trace.noteDecision(flag: key.span, variant: variant.span)
+        }
+        return result
+    }
+}
+
+/// The connections of a worker; its exchanges go through the gateway.
+private final class GatewayServer: HTTPServer {
+    unowned var worker: Worker?
+
+    override func makeExchange() -> ServerExchange {
+        guard let worker else { return ServerExchange() }
+        return Exchange(worker: worker)
+    }
+}
+
+/// How the control plane talks to a worker, and hears of it. The only thing that both threads touch.
+final class WorkerMailbox: Sendable {
+    /// What a worker can be told.
+    enum Command: Sendable {
+        /// To use another configuration from the next request on.
+        case apply(SnapshotBox)
+        /// To end within so many milliseconds.
+        case drain(UInt64)
+    }
+
+    private struct State {
+        var commands: [Command] = []
+        var wakeup: Wakeup?
+        var isReady = false
+        var hasEnded = false
+        var failure: String?
+        var generation = 0
+    }
+
+    private let state = Mutex(State())
+    private let changed: @Sendable () -> Void
+
+    /// `changed` is called on the worker's thread when it is ready, has applied a configuration, or has ended.
+    init(changed: @escaping @Sendable () -> Void) { self.changed = changed }
+
+    /// Sends a command. Callable from any thread.
+    func send(_ command: Command) {
+        let wakeup = state.withLock { state in
+            state.commands.append(command)
+            return state.wakeup
+        }
+        wakeup?.send()
+    }
+
+    /// Whether the worker accepts connections.
+    var isReady: Bool { state.withLock { $0.isReady } }
+    /// Whether its thread is at its end.
+    var hasEnded: Bool { state.withLock { $0.hasEnded } }
+    /// Why it could not begin.
+    var failure: String? { state.withLock { $0.failure } }
+    /// The configuration that it uses.
+    var generation: Int { state.withLock { $0.generation } }
+
+    func attach(_ wakeup: Wakeup) {
+        let hasCommands = state.withLock { state in
+            state.wakeup = wakeup
+            return !state.commands.isEmpty
+        }
+        if hasCommands { wakeup.send() }
+    }
+
+    func take() -> [Command] {
+        state.withLock { state in
+            defer { state.commands = [] }
+            return state.commands
+        }
+    }
+
+    func ready() { note { $0.isReady = true } }
+
+    func applied(_ generation: Int) { note { $0.generation = generation } }
+
+    func failed(_ reason: String) {
+        note { state in
+            state.failure = reason
+            state.hasEnded = true
+        }
+    }
+
+    func ended() { note { $0.hasEnded = true } }
+
+    func close() {
+        let wakeup = state.withLock { state in
+            defer { state.wakeup = nil }
+            return state.wakeup
+        }
+        wakeup?.close()
+    }
+
+    private func note(_ change: (inout sending State) -> Void) {
+        state.withLock { change(&$0) }
+        changed()
+    }
+}
+
+/// A snapshot on its way to its worker.
+final class SnapshotBox: @unchecked Sendable {
+    // SAFETY: the control plane makes the snapshot, puts it in, and lets go; one worker takes it out, once. The lock
+    // orders the two.
+    private var content: WorkerSnapshot?
+    private let lock = Mutex(())
+
+    init(_ snapshot: WorkerSnapshot) { content = snapshot }
+
+    func take() -> WorkerSnapshot? {
+        lock.withLock { _ in
+            defer { content = nil }
+            return content
+        }
+    }
+}
+
+/// A listening socket on its way to its worker.
+final class ListeningSocketBox: Sendable {
+    /// Which of the configured listeners it is.
+    let index: Int
+    private let content: Mutex<ListeningSocket?>
+
+    init(_ socket: consuming sending ListeningSocket, index: Int) {
+        self.index = index
+        content = Mutex(consume socket)
+    }
+
+    func take() -> ListeningSocket? {
+        content.withLock { $0.take() }
+    }
+}

@@ -1,0 +1,103 @@
+import DistributedTracing
+import FeatureFlags
+import HTTPListener
+import Routing
+import Upstreams
+
+/// One configuration, compiled, as one worker uses it.
+///
+/// Immutable once its worker has installed it; requests in flight keep the one that they began with. Each worker has a
+/// copy of its own, so that no reference count is shared on the way of a request.
+final class WorkerSnapshot {
+    /// Counts the configurations since the start, from 1.
+    let generation: Int
+    let routes: RouteTable
+    /// What each route does, by its number.
+    let actions: [RouteAction]
+    /// Each route's name for logs and flag rules, by its number.
+    let routeNames: [[UInt8]]
+    let identity: IdentityRules
+    let propagation: Propagation
+    let sampler: Sampler
+    let contexts: [ContextResolver]
+    /// The flags that contexts depend on, by slot.
+    let slots: [FlagSlot]
+    let flags: FlagSnapshot
+    let limits: ConnectionLimits
+    let accessLog: AccessLogSettings?
+    private let edges: [EdgePolicy]
+    private let settings: [UpstreamSettings]
+    /// The upstreams, by their number; filled in by the worker, on whose loop they live.
+    private(set) var upstreams: [UpstreamPlan] = []
+
+    init(_ parts: SnapshotParts) {
+        generation = parts.generation
+        routes = parts.routes
+        actions = parts.actions
+        routeNames = parts.routeNames
+        identity = parts.identity
+        propagation = parts.propagation
+        sampler = parts.sampler
+        contexts = parts.contexts
+        slots = parts.slots
+        flags = parts.flags
+        limits = parts.limits
+        accessLog = parts.accessLog
+        edges = parts.edges
+        settings = parts.settings
+    }
+
+    /// Makes the upstreams of `set` fit this configuration.
+    func install(on set: UpstreamSet) {
+        let groups = set.apply(settings.map(\.definition), bounds: settings.map(\.bounds))
+        upstreams = zip(settings, groups).map { settings, group in
+            UpstreamPlan(
+                name: Array(settings.definition.name.utf8), group: group, timeouts: settings.timeouts,
+                totalTimeout: settings.totalTimeout, host: settings.host, hashKey: settings.hashKey,
+                servedByLine: settings.showsServedBy
+                    ? Array("Banyan-Served-By: \(settings.definition.name)\r\n".utf8) : [])
+        }
+    }
+
+    /// What the listener with this number does with the trace context of strangers.
+    func edge(of listener: Int) -> EdgePolicy {
+        edges.indices.contains(listener) ? edges[listener] : .restart
+    }
+
+    /// The upstream that `target` comes to with these decisions.
+    func upstream(for target: Target, _ decisions: DecisionVector) -> Int {
+        switch target {
+        case .upstream(let number): number
+        case .context(let number): contexts[number].upstream(decisions)
+        }
+    }
+}
+
+/// What a snapshot is made of.
+struct SnapshotParts {
+    var generation: Int
+    var routes: RouteTable
+    var actions: [RouteAction]
+    var routeNames: [[UInt8]]
+    var identity: IdentityRules
+    var propagation: Propagation
+    var sampler: Sampler
+    var contexts: [ContextResolver]
+    var slots: [FlagSlot]
+    var flags: FlagSnapshot
+    var limits: ConnectionLimits
+    var accessLog: AccessLogSettings?
+    var edges: [EdgePolicy]
+    var settings: [UpstreamSettings]
+}
+
+/// What the configuration says of one upstream.
+struct UpstreamSettings {
+    var definition: UpstreamDefinition
+    var bounds: UpstreamBounds
+    var timeouts: AttemptTimeouts
+    var totalTimeout: UInt64
+    var host: HostRule
+    var hashKey: HashKey?
+    var showsServedBy: Bool
+}

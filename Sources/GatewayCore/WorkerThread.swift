@@ -1,0 +1,73 @@
+import EventLoops
+import Glibc
+import Telemetry
+
+/// The thread of one worker, as the control plane sees it.
+final class WorkerThread {
+    let mailbox: WorkerMailbox
+    var sockets: [ListeningSocketBox] = []
+    private let index: Int
+    private var thread: pthread_t?
+
+    init(index: Int, mailbox: WorkerMailbox) {
+        self.index = index
+        self.mailbox = mailbox
+    }
+
+    /// What a new thread is given.
+    private final class Start: Sendable {
+        let index: Int
+        let snapshot: SnapshotBox
+        let mailbox: WorkerMailbox
+        let sockets: [ListeningSocketBox]
+        let log: LogSink?
+
+        init(index: Int, snapshot: SnapshotBox, mailbox: WorkerMailbox, sockets: [ListeningSocketBox], log: LogSink?) {
+            self.index = index
+            self.snapshot = snapshot
+            self.mailbox = mailbox
+            self.sockets = sockets
+            self.log = log
+        }
+
+        func run() {
+            guard let snapshot = snapshot.take() else { return }
+            do throws(EventLoopError) {
+                let worker = try Worker(index: index, snapshot: snapshot, mailbox: mailbox, log: log)
+                try worker.run(listening: sockets)
+            } catch {
+                mailbox.failed("worker \(index): \(error)")
+            }
+        }
+    }
+
+    /// Starts the thread; false when the system has no room for one.
+    func start(_ snapshot: WorkerSnapshot, _ log: LogSink?) -> Bool {
+        let start = Start(
+            index: index, snapshot: SnapshotBox(snapshot), mailbox: mailbox, sockets: sockets, log: log)
+        sockets = []
+        var thread = pthread_t()
+        // SAFETY: the thread takes over the reference that is retained here; on failure it is released here.
+        let argument = Unmanaged.passRetained(start)
+        let status = pthread_create(
+            &thread, nil,
+            { argument in
+                guard let argument else { return nil }
+                Unmanaged<Start>.fromOpaque(argument).takeRetainedValue().run()
+                return nil
+            }, argument.toOpaque())
+        guard status == 0 else {
+            argument.release()
+            return false
+        }
+        self.thread = thread
+        return true
+    }
+
+    /// Waits for the thread's end.
+    func join() {
+        guard let thread else { return }
+        pthread_join(thread, nil)
+        self.thread = nil
+    }
+}
