@@ -6,7 +6,8 @@ package struct TemplateProblem: Equatable, Sendable {
     package enum Kind: UInt8, Sendable {
         /// A value is not there, or is null, an object or an array where text is needed, or empty where it must not be.
         case missing
-        /// A value is there but cannot stand in its place: a dot segment, a NUL, a line break in a header field.
+        /// A value is there but cannot stand in its place: a dot segment, a NUL, a line break in a header field, or one
+        /// that makes the text longer than it may be.
         case unusable
     }
 
@@ -27,6 +28,10 @@ package struct TemplateProblem: Equatable, Sendable {
 package struct Template: Sendable {
     package enum Kind: UInt8, Sendable {
         case path, location, header, body
+
+        /// The longest text, in bytes: what servers take as a request target and as a field; for a body what is taken
+        /// as an answer, too.
+        var maximumLength: Int { self == .body ? AggregateRun.maximumAnswer : 8192 }
     }
 
     /// One after another, pieces make the text.
@@ -102,6 +107,8 @@ package struct Template: Sendable {
             case .part(let part, let pointer, let place):
                 problem = Self.append(answers[part], pointers[pointer], place, to: &output, scratch: &scratch)
             }
+            let length = output.count - start + (isInString ? scratch.count : 0)
+            if problem == nil, length > kind.maximumLength { problem = .unusable }
             if let problem {
                 output.truncate(to: start)
                 return TemplateProblem(kind: problem, isClients: isClients)
@@ -155,6 +162,7 @@ package struct Template: Sendable {
     private static func append(
         _ value: Span<UInt8>, _ place: Place, to output: inout ByteBuffer
     ) -> TemplateProblem.Kind? {
+        if value.count > Kind.path.maximumLength { return .unusable }
         switch place {
         case .path:
             if value.isEmpty { return .missing }

@@ -289,6 +289,36 @@ enum Expansion: Equatable, CustomTestStringConvertible {
         try index.scan(Array(output.text.utf8).span)
     }
 
+    /// One value, several, and such as grow when they are encoded.
+    @Test(arguments: [
+        ("/{task.a}", "x", 8191, true), ("/{task.a}", "x", 8192, false), ("/{task.a}/{task.a}", "x", 4095, true),
+        ("/{task.a}/{task.a}", "x", 4096, false), ("/{task.a}", "ü", 1365, true), ("/{task.a}", "ü", 1366, false),
+        ("/?q={task.a}", "x", 8188, true), ("/?q={task.a}", "x", 8189, false), ("/{task.a}", "x", 1_000_000, false),
+    ])
+    func targetsAreBounded(_ template: String, _ character: String, _ count: Int, _ fits: Bool) {
+        let result = Self.path(
+            template, task: "{\"a\":\"\(String(repeating: character, count: count))\"}")
+        if case .text(let text) = result { #expect(fits && text.utf8.count <= 8192) }
+        if !fits { #expect(result == .problem(.unusable)) } else { #expect(result != .problem(.unusable)) }
+    }
+
+    @Test(arguments: [(8192, true), (8193, false)])
+    func headerValuesAreBounded(_ count: Int, _ fits: Bool) {
+        let result = Self.expand(user: String(repeating: "u", count: count)) { scope, errors in
+            scope.compileHeader("{user}", errors: &errors)
+        }
+        #expect((result == .problem(.unusable)) != fits)
+    }
+
+    @Test(arguments: [("[\"{task}\",\"{task}\"]", false), ("[\"{task}\"]", true), ("\"{task} {task}\"", false)])
+    func bodiesAreBounded(_ template: String, _ fits: Bool) throws {
+        let value = try JSONDocument(parsing: Array(template.utf8)).value()
+        let task = "\"" + String(repeating: "x", count: 5 * 1024 * 1024) + "\""
+        let result = Self.expand(task: task) { scope, errors in scope.compileBody(value, errors: &errors) }
+        let isRefused = result == .problem(.unusable)
+        #expect(isRefused != fits)
+    }
+
     @Test func eachInputHasOneSlot() {
         var scope = TemplateScope(pathParameters: [.init(name: "id"), .init(name: "rest", isRest: true)])
         var errors: [TemplateError] = []
