@@ -158,6 +158,28 @@ import Testing
         }
     }
 
+    /// Sequences of bytes at the borders of RFC 3629 §4, against the validation of the standard library.
+    @Test(arguments: [1, 2, 3, 4])
+    func utf8IsWhatTheStandardLibrarySays(_ length: Int) {
+        let leads: [UInt8] = [
+            0x41, 0x7F, 0x80, 0xBF, 0xC0, 0xC1, 0xC2, 0xDF, 0xE0, 0xE1, 0xEC, 0xED, 0xEE, 0xEF, 0xF0, 0xF1, 0xF3, 0xF4,
+            0xF5, 0xFF,
+        ]
+        let others: [UInt8] = [0x41, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0]
+        var sequences = leads.map { [$0] }
+        for _ in 1..<length { sequences = sequences.flatMap { sequence in others.map { sequence + [$0] } } }
+        var index = JSONIndex(seed: 1)
+        var differences: [[UInt8]] = []
+        for sequence in sequences {
+            let isValid = String(validating: sequence, as: UTF8.self) != nil
+            for tail in [[0x22], [0x61, 0x22]] as [[UInt8]] {
+                let text = [0x22] + sequence + tail
+                if ((try? index.scan(text.span)) != nil) != isValid { differences.append(text) }
+            }
+        }
+        #expect(differences == [])
+    }
+
     @Test func depthIsLimitedWithoutRecursion() throws {
         for (opening, closing, end) in [("[", "]", ""), ("{\"a\":", "}", "1")] {
             func nested(_ depth: Int) -> [UInt8] {
