@@ -134,7 +134,9 @@ public struct ByteBuffer: ~Copyable {
         tail += length
     }
 
-    /// Appends the UTF-8 form of `text`: for the control plane, not for the way of a request.
+    /// Appends the UTF-8 form of `text`: for the control plane, not for the way of a request. A literal is never taken as
+    /// such a text, but as a static string.
+    @_disfavoredOverload
     public mutating func append(_ text: String) {
         var text = text
         text.withUTF8 { utf8 in
