@@ -51,9 +51,11 @@ struct RunFixture: ~Copyable {
     func target(_ part: Int) -> String { run.target(of: part).text }
 }
 
-private let example = definition(
-    part("task", "/tasks/{task_id}"), part("user", "/users/{task.user_id}", optional: true),
-    part("comments", "/tasks/{task_id}/comments", optional: true, default: .array([])))
+private var example: AggregateDefinition {
+    definition(
+        part("task", "/tasks/{task_id}"), part("user", "/users/{task.user_id}", optional: true),
+        part("comments", "/tasks/{task_id}/comments", optional: true, default: .array([])))
+}
 
 @Suite struct AggregateRunTests {
     /// `#expect` cannot look into what cannot be copied.
