@@ -19,10 +19,14 @@ final class AggregateRoutePlan {
     let policies: [FieldPolicy]
     let methods: [Method]
     let names: [[UInt8]]
+    /// Whether the configuration gives a part a `Content-Type` of its own.
+    let namesType: [Bool]
 
     init(
-        plan: AggregatePlan, targets: [Target], flagSlots: [Int], bodyLimit: UInt64, policies: [FieldPolicy]
+        plan: AggregatePlan, targets: [Target], flagSlots: [Int], bodyLimit: UInt64, policies: [FieldPolicy],
+        namesType: [Bool]
     ) {
+        self.namesType = namesType
         self.plan = plan
         self.targets = targets
         self.flagSlots = flagSlots
@@ -242,7 +246,8 @@ private final class PartAttempt: UpstreamAttempt {
         Self.appendHeaderLines(view.run, number, to: &buffer)
         exchange.appendGatewayFields(spanID: spanID, to: &buffer)
         if case .length(let length) = framing {
-            buffer.append("Content-Type: application/json\r\nContent-Length: ")
+            if !plan.namesType[number] { buffer.append("Content-Type: application/json\r\n") }
+            buffer.append("Content-Length: ")
             buffer.appendDecimal(length)
             buffer.append("\r\n")
         }

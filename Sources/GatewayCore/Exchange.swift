@@ -85,6 +85,11 @@ final class Exchange: ServerExchange {
             fail(.methodNotAllowed)
             return nil
         }
+        if head.isAsterisk {
+            // The question is about the server as a whole, and this is the server (RFC 9110 §9.3.7).
+            snapshot.aboutServer.respond(self)
+            return nil
+        }
         switch snapshot.routes.match(head, captures: &captures) {
         case .route(let number):
             route = number

@@ -292,6 +292,9 @@ struct SnapshotCompiler {
         nearestName(to: name, among: candidates).map { ", did you mean \"\($0)\"?" } ?? ""
     }
 
+    /// Whether the file has something at `pointer`.
+    func stands(_ pointer: [String]) -> Bool { source.has(JSONPointer(pointer)) }
+
     mutating func report(
         _ pointer: [String], severity: ConfigurationIssue.Severity = .error, _ message: String
     ) {

@@ -147,17 +147,24 @@ extension SnapshotCompiler {
                 policies: section.parts.map { part in
                     FieldPolicy(
                         identity: identityHeaders, removed: Self.notForParts + part.request.headers.map(\.name))
+                },
+                namesType: section.parts.map { part in
+                    part.request.headers.contains { $0.name.lowercased() == "content-type" }
                 })
         } catch {
-            for issue in error.issues { report(Self.pointer(of: issue, section, path), issue.message) }
+            for issue in error.issues { report(pointer(of: issue, path + ["aggregate"]), issue.message) }
             return nil
         }
     }
 
     /// Where in the file an issue of a view stands.
-    private static func pointer(of issue: AggregateIssue, _ section: AggregateSection, _ path: [String]) -> [String] {
-        guard let part = issue.part else { return path + ["aggregate"] }
-        return path + ["aggregate", part] + (issue.key == "name" ? [] : [issue.key])
+    private func pointer(of issue: AggregateIssue, _ path: [String]) -> [String] {
+        guard let part = issue.part else { return path }
+        let place = path + [part]
+        // A part's call stands in `get`, or in the members of `request`.
+        let candidates =
+            issue.key == "path" ? [place + ["get"], place + ["request", "path"]] : [place + [issue.key], place + ["request", issue.key]]
+        return candidates.first { stands($0) } ?? place
     }
 }
 

@@ -27,6 +27,9 @@ final class WorkerSnapshot {
     let accessLog: AccessLogSettings?
     private let edges: [EdgePolicy]
     private let settings: [UpstreamSettings]
+    /// The answer to `OPTIONS *`.
+    let aboutServer = RespondPlan(
+        bodyLimit: 0, status: 204, lines: Array("Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n".utf8), body: [])
     /// The upstreams, by their number; filled in by the worker, on whose loop they live.
     private(set) var upstreams: [UpstreamPlan] = []
 

@@ -7,6 +7,9 @@ package struct Method: RawRepresentable, Equatable, Hashable, Sendable {
 
     package init(rawValue: UInt8) { self.rawValue = rawValue }
 
+    /// Compared by number, without the detour that `RawRepresentable` takes through its generic form.
+    package static func == (left: Method, right: Method) -> Bool { left.rawValue == right.rawValue }
+
     /// Any token that is none of the methods below.
     package static let other = Method(rawValue: 0)
     package static let get = Method(rawValue: 1)
