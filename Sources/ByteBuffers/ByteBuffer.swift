@@ -128,6 +128,7 @@ public struct ByteBuffer: ~Copyable {
     /// Appends the characters of a literal.
     @inlinable public mutating func append(_ literal: StaticString) {
         let length = literal.utf8CodeUnitCount
+        if length == 0 { return }
         reserve(length)
         // SAFETY: a static string that has a pointer representation lives for ever; reserve made room for its bytes.
         (base.unsafelyUnwrapped + tail).copyMemory(from: literal.utf8Start, byteCount: length)
@@ -140,7 +141,7 @@ public struct ByteBuffer: ~Copyable {
     public mutating func append(_ text: String) {
         var text = text
         text.withUTF8 { utf8 in
-            guard let start = utf8.baseAddress else { return }
+            guard let start = utf8.baseAddress, !utf8.isEmpty else { return }
             reserve(utf8.count)
             // SAFETY: reserve made room for the bytes, which cannot alias this buffer.
             (base.unsafelyUnwrapped + tail).copyMemory(from: start, byteCount: utf8.count)
