@@ -56,8 +56,9 @@ struct FlagFileReader {
         }
         for member in members {
             let place = pointer.appending(member.name)
-            if case .object = member.value {
-            } else {
+            var isRule = false
+            if case .object(let parts) = member.value { isRule = parts.count <= 1 }
+            if !isRule {
                 issues.schema(place, "an evaluator must be a rule, an object with one operator")
             }
             if let inner = member.value.firstReference {

@@ -63,6 +63,7 @@ package final class FlagSnapshot: Sendable {
         swap(&compiler.issues, &reader.issues)
         var definitions = reader.flags
         for flag in definitions { compiler.compile(flag, evaluators: reader.evaluators) }
+        compiler.checkEvaluators()
         let issues = compiler.issues.issues(in: document)
         if compiler.issues.hasErrors { return Compilation(snapshot: nil, issues: issues) }
         let program = compiler.builder.freeze()
@@ -155,6 +156,15 @@ extension RuleCompiler {
             }
         }
         builder.add(entry)
+    }
+
+    /// Compiles every evaluator for what there is to say about it: one that no flag uses would be found wrong only
+    /// later.
+    fileprivate mutating func checkEvaluators() {
+        for evaluator in evaluators where evaluator.value.containsLogic {
+            // One beyond the limits is reported where it is used.
+            _ = try? compile(rule: evaluator.value, at: JSONPointer(["$evaluators", evaluator.name]))
+        }
     }
 
     private mutating func compiled(_ variant: FlagVariant) -> CompiledVariant {

@@ -14,7 +14,7 @@ struct RuleCompiler {
 
     var builder = RuleProgramBuilder()
     var issues = FlagIssueList()
-    private let evaluators: [JSONMember]
+    let evaluators: [JSONMember]
     private var nodeCount = 0
     /// The evaluator that is being compiled in the place of a reference.
     private var evaluator: String?
@@ -30,6 +30,7 @@ struct RuleCompiler {
         nodeCount = 0
         evaluator = nil
         isInIteration = false
+        RuleLint.checkData(rule, at: pointer, &issues)
         return try compile(rule, pointer, depth: 0)
     }
 

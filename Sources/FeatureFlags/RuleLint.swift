@@ -8,7 +8,9 @@ enum RuleLint {
         of symbol: RuleOperator, _ operation: JSONMember, at pointer: JSONPointer, _ issues: inout FlagIssueList
     ) {
         let name = operation.name
+        if name == "?:" { issues.schema(pointer, "\"?:\" is understood, but the schema knows it as \"if\" only") }
         guard case .array(let arguments) = operation.value else {
+            checkData(operation.value, at: pointer, &issues)
             if !symbol.allowsBareArgument {
                 issues.schema(pointer, "\"\(name)\" takes an array of arguments")
             }
@@ -22,10 +24,48 @@ enum RuleLint {
                 : allowed.count == 1 ? "\(allowed.lowerBound)" : "\(allowed.lowerBound) or \(allowed.upperBound)"
             issues.schema(pointer, "\"\(name)\" takes \(wanted) arguments, not \(arguments.count)")
         }
+        for (index, argument) in arguments.enumerated() {
+            checkData(argument, at: pointer.appending(index), &issues)
+        }
         switch symbol {
+        case .missing: checkPaths(arguments, pointer, &issues)
+        case .missingSome: checkMissingSome(arguments, pointer, &issues)
         case .semanticVersion: checkVersions(arguments, pointer, &issues)
         case .fractional: checkFractional(arguments, pointer, &issues)
+        case .startsWith, .endsWith:
+            for (index, argument) in arguments.enumerated() where !argument.isString && !argument.containsLogic {
+                issues.schema(
+                    pointer.appending(index),
+                    "\"\(name)\" compares texts; with \(argument.kindName) it always gives null")
+            }
         default: break
+        }
+    }
+
+    /// An object with any other number of members than one is data, which flagd's schema does not know in rules.
+    static func checkData(_ value: JSONValue, at pointer: JSONPointer, _ issues: inout FlagIssueList) {
+        guard case .object(let members) = value, members.count != 1 else { return }
+        issues.schema(pointer, "an object with \(members.count) members is data, not a rule")
+    }
+
+    private static func checkPaths(_ paths: [JSONValue], _ pointer: JSONPointer, _ issues: inout FlagIssueList) {
+        for (index, path) in paths.enumerated() where !path.isString {
+            issues.schema(pointer.appending(index), "the schema wants paths as texts here, not \(path.kindName)")
+        }
+    }
+
+    private static func checkMissingSome(
+        _ arguments: [JSONValue], _ pointer: JSONPointer, _ issues: inout FlagIssueList
+    ) {
+        guard arguments.count == 2 else { return }
+        switch arguments[0] {
+        case .integer, .real: break
+        default: issues.schema(pointer.appending(0), "the schema wants a number here, not \(arguments[0].kindName)")
+        }
+        if case .array(let paths) = arguments[1] {
+            checkPaths(paths, pointer.appending(1), &issues)
+        } else {
+            issues.schema(pointer.appending(1), "the schema wants an array of paths here, not \(arguments[1].kindName)")
         }
     }
 
@@ -33,6 +73,8 @@ enum RuleLint {
     static func checkAttribute(_ path: String, at pointer: JSONPointer, _ issues: inout FlagIssueList) {
         let bytes = Array(path.utf8)
         switch Attribute.resolve(bytes.span).kind {
+        case .other where path.hasPrefix("$flagd."):
+            issues.schema(pointer, "there are only \"$flagd.flagKey\" and \"$flagd.timestamp\"; this is missing")
         case .everything: issues.hazard(pointer, "a request cannot be read as a whole; the rule sees null")
         case .other:
             let groups = ["headers", "cookies", "query", "claims"]
@@ -50,8 +92,18 @@ enum RuleLint {
     ) {
         guard arguments.count == 3 else { return }
         for index in [0, 2] {
-            guard case .string(let text) = arguments[index] else { continue }
             let place = pointer.appending(index)
+            guard case .string(let text) = arguments[index] else {
+                if case .integer = arguments[index] {
+                    issues.schema(place, "the schema wants a version as a text; a number is understood all the same")
+                } else if case .real = arguments[index] {
+                    issues.schema(place, "the schema wants a version as a text; a number is understood all the same")
+                } else if !arguments[index].containsLogic {
+                    issues.schema(
+                        place, "\(arguments[index].kindName) is no version, so the comparison always gives null")
+                }
+                continue
+            }
             if SemanticVersion(Array(text.utf8).span) == nil {
                 issues.schema(place, "\"\(text)\" is no version, so the comparison always gives null")
             } else if text.utf8.first?.isDigit != true || text.split(separator: ".").count < 3 {
@@ -92,6 +144,7 @@ enum RuleLint {
                 isKnown = false
                 continue
             }
+            checkData(share[0], at: place.appending(0), &issues)
             switch share.count == 2 ? share[1] : .integer(1) {
             case .integer(let weight) where weight < 0:
                 issues.schema(place.appending(1), "a weight must not be negative; this one counts as 0")
@@ -117,7 +170,13 @@ enum RuleLint {
     private static func checkBucketingKey(
         _ key: JSONValue, _ pointer: JSONPointer, _ issues: inout FlagIssueList
     ) {
-        guard case .object(let members) = key, members.count == 1 else { return }
+        guard case .object(let members) = key, members.count == 1 else {
+            let effect =
+                key == .null
+                ? "it counts as left out"
+                : key.isString ? "everybody falls into one and the same share" : "\"fractional\" always gives null"
+            return issues.schema(pointer, "the key is to be a rule, not \(key.kindName): \(effect)")
+        }
         switch members[0].name {
         case "var":
             guard let path = variablePath(key), !path.hasPrefix("$flagd.") else { return }
@@ -180,13 +239,8 @@ enum RuleLint {
         case .integer, .real: issues.hazard(pointer, "a rule must come to a variant's name; a number ends in GENERAL")
         case .array: issues.hazard(pointer, "a rule must come to a variant's name; an array ends in GENERAL")
         case .object(let members):
-            guard members.count == 1 else {
-                issues.hazard(
-                    pointer,
-                    "a rule must come to a variant's name; an object with \(members.count) members is data, not a rule"
-                )
-                return
-            }
+            // Other objects are data, which was reported where they stand.
+            guard members.count == 1 else { return }
             let place = pointer.appending(members[0].name)
             switch members[0].name {
             case "if", "?:":
@@ -236,6 +290,11 @@ enum RuleLint {
 }
 
 extension JSONValue {
+    fileprivate var isString: Bool {
+        if case .string = self { return true }
+        return false
+    }
+
     /// Whether this is a string that is not empty.
     fileprivate var isText: Bool {
         if case .string(let text) = self { return !text.isEmpty }

@@ -6,12 +6,12 @@ import Testing
 
 /// Random rules and files: nothing crashes, every evaluation ends within its budget, and says the same twice.
 @Suite struct FuzzTests {
-    @Test(arguments: 0..<8)
+    @Test(arguments: 0..<4)
     func evaluatesRandomRules(seed: UInt64) {
         var generator = RuleGenerator(seed: seed)
         var evaluator = FlagEvaluator()
         var reasons: Set<FlagReason> = []
-        for _ in 0..<400 {
+        for _ in 0..<300 {
             let rule = generator.rule(depth: 6)
             let file: JSONValue = .object([
                 JSONMember(
@@ -67,7 +67,7 @@ import Testing
         var generator = SeededGenerator(seed: seed)
         var evaluator = FlagEvaluator()
         var accepted = 0
-        for _ in 0..<2000 {
+        for _ in 0..<1000 {
             var text = original
             for _ in 0...Int.random(in: 0...2, using: &generator) {
                 let place = Int.random(in: 0..<text.count, using: &generator)
@@ -86,7 +86,7 @@ import Testing
                 _ = evaluator.explain(flag, in: snapshot, for: AttributeContext([(.user, "", "ann")]), now: 0)
             }
         }
-        #expect(accepted > 100)
+        #expect(accepted > 50)
     }
 }
 

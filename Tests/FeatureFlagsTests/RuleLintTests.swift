@@ -44,8 +44,8 @@ import Testing
             "add up to more than 2147483647"
         ),
         (#"{"fractional": [["on", 1, 2], ["off"]]}"#, .schema, "a share is written"),
-        (#"{"fractional": ["on", "off"]}"#, .schema, "a share is written"),
-        (#"{"fractional": [null]}"#, .schema, "no shares to choose from"),
+        (#"{"fractional": [["on"], "off"]}"#, .schema, "a share is written"),
+        (#"{"fractional": [null, ["on"]]}"#, .schema, "it counts as left out"),
         (#"{"fractional": []}"#, .schema, "at least 1 arguments, not 0"),
         (#"{"if": [{"==": [{"var": "user"}]}, "on", "off"]}"#, .schema, #""==" takes 2 arguments, not 1"#),
         (#"{"if": [{"<": [1, 2, 3, 4]}, "on", "off"]}"#, .schema, #""<" takes 2 or 3 arguments, not 4"#),
@@ -70,7 +70,30 @@ import Testing
         (#"{"fractional": [["new", 5], ["off", 95]]}"#, .hazard, #"the flag has no variant "new""#),
         (#"{"if": [{"var": "user"}, 5, "off"]}"#, .hazard, "a number ends in GENERAL"),
         (#"{"if": [{"var": "user"}, ["on"], "off"]}"#, .hazard, "an array ends in GENERAL"),
-        (#"{"if": [{"var": "user"}, {"a": 1, "b": 2}, "off"]}"#, .hazard, "an object with 2 members is data"),
+        (#"{"if": [{"var": "user"}, {"a": 1, "b": 2}, "off"]}"#, .schema, "an object with 2 members is data"),
+        (#"{"a": 1, "b": 2}"#, .schema, "an object with 2 members is data"),
+        (#"{"if": [{"!": {}}, "on", "off"]}"#, .schema, "an object with 0 members is data"),
+        (#"{"fractional": [[{"a": 1, "b": 2}], ["off"]]}"#, .schema, "an object with 2 members is data"),
+        (#"{"?:": [{"var": "user"}, "on", "off"]}"#, .schema, "knows it as \"if\" only"),
+        (#"{"if": [{"missing": ["user", 1]}, "on", "off"]}"#, .schema, "wants paths as texts here, not an integer"),
+        (#"{"if": [{"missing_some": ["1", ["user"]]}, "on", "off"]}"#, .schema, "wants a number here, not a string"),
+        (
+            #"{"if": [{"missing_some": [1, "user"]}, "on", "off"]}"#, .schema,
+            "wants an array of paths here, not a string"
+        ),
+        (#"{"if": [{"missing_some": [1, [null]]}, "on", "off"]}"#, .schema, "wants paths as texts here, not null"),
+        (
+            #"{"if": [{"starts_with": [{"var": "path"}, 1]}, "on", "off"]}"#, .schema,
+            "with an integer it always gives null"
+        ),
+        (
+            #"{"if": [{"sem_ver": [{"var": "headers.v"}, ">", 1]}, "on", "off"]}"#, .schema,
+            "a number is understood all the same"
+        ),
+        (#"{"if": [{"sem_ver": [null, ">", "1.0.0"]}, "on", "off"]}"#, .schema, "null is no version"),
+        (#"{"if": [{"var": "$flagd.name"}, "on", "off"]}"#, .schema, "this is missing"),
+        (#"{"fractional": ["seed", ["on"], ["off"]]}"#, .schema, "everybody falls into one and the same share"),
+        (#"{"fractional": [5, ["on"], ["off"]]}"#, .schema, "always gives null"),
         (#"{"merge": ["on"]}"#, .hazard, #""merge" never gives a variant's name"#),
         // Attributes that no request has.
         (#"{"if": [{"var": "email"}, "on", "off"]}"#, .hazard, #"a request has no attribute "email""#),
