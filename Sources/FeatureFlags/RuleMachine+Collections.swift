@@ -20,8 +20,8 @@ extension RuleMachine {
             let value: RuleValue =
                 if let body { try evaluate(body, program, context, .element(element)) } else { .undefined }
             switch node.symbol {
-            case .map: stack.append(value)
-            case .filter: if value.isTruthy { stack.append(element) }
+            case .map: stack.push(value)
+            case .filter: if value.isTruthy { stack.push(element) }
             case .all: if !value.isTruthy { return RuleValue(false) }
             case .none: if value.isTruthy { return RuleValue(false) }
             default: if value.isTruthy { return RuleValue(true) }
@@ -68,11 +68,11 @@ extension RuleMachine {
         for argument in base..<end {
             let value = stack[argument]
             guard value.kind == .array else {
-                stack.append(value)
+                stack.push(value)
                 continue
             }
             try charge(Int(value.range.count))
-            for index in 0..<Int(value.range.count) { stack.append(element(index, of: value, program)) }
+            for index in 0..<Int(value.range.count) { stack.push(element(index, of: value, program)) }
         }
         return try popArray(from: end)
     }
@@ -89,7 +89,7 @@ extension RuleMachine {
             let isPair = key.kind == .array
             let found = try readComputed(isPair ? element(0, of: key, program) : key, program, context, scope)
             let value = found.kind == .undefined && isPair ? element(1, of: key, program) : found
-            if value.isNothing || value.kind == .string && value.range.isEmpty { stack.append(key) }
+            if value.isNothing || value.kind == .string && value.range.isEmpty { stack.push(key) }
         }
         return try popArray(from: base)
     }
@@ -102,7 +102,7 @@ extension RuleMachine {
         let base = stack.count
         var list = keys
         if keys.kind != .array {
-            stack.append(keys)
+            stack.push(keys)
             list = try popArray(from: base)
         } else if element(0, of: keys, program).kind == .array {
             list = element(0, of: keys, program)

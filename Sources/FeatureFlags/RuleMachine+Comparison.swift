@@ -30,7 +30,7 @@ extension RuleMachine {
     }
 
     /// `==`: as `===` after both were brought to one type.
-    mutating func looselyEqual(
+    private mutating func looselyEqual(
         _ left: RuleValue, _ right: RuleValue, _ program: borrowing RuleProgram
     ) throws(RuleFailure) -> Bool {
         if left.isNothing || right.isNothing { return left.isNothing && right.isNothing }
@@ -44,7 +44,7 @@ extension RuleMachine {
     }
 
     /// How `left` compares with `right`: two texts by their UTF-16 units, everything else as numbers.
-    mutating func order(
+    private mutating func order(
         _ left: RuleValue, _ right: RuleValue, _ program: borrowing RuleProgram
     ) throws(RuleFailure) -> RuleOrder {
         let left = try primitive(left, program)
@@ -56,12 +56,24 @@ extension RuleMachine {
         return RuleOrder(try number(left, program), try number(right, program))
     }
 
-    /// `<` or `<=`.
-    mutating func isOrdered(
-        _ left: RuleValue, _ right: RuleValue, _ isStrict: Bool, _ program: borrowing RuleProgram
+    /// One of the operators of which `RuleOperator.isComparison` is true.
+    mutating func compare(
+        _ symbol: RuleOperator, _ left: RuleValue, _ right: RuleValue, _ program: borrowing RuleProgram
     ) throws(RuleFailure) -> Bool {
-        let order = try order(left, right, program)
-        return isStrict ? order == .less : order.isAtMost
+        switch symbol {
+        case .looseEqual: try looselyEqual(left, right, program)
+        case .looseUnequal: try !looselyEqual(left, right, program)
+        case .strictEqual: try strictlyEqual(left, right, program)
+        case .strictUnequal: try !strictlyEqual(left, right, program)
+        case .not: !left.isTruthy
+        case .truth: left.isTruthy
+        case .less: try order(left, right, program) == .less
+        case .lessOrEqual: try order(left, right, program).isAtMost
+        case .greater: try order(left, right, program) == .greater
+        case .greaterOrEqual: try order(left, right, program).isAtLeast
+        case .in: try contains(right, left, program)
+        default: false
+        }
     }
 
     /// Arrays and objects as their text, everything else as it is.

@@ -8,10 +8,10 @@ extension RuleMachine {
         _ node: RuleNode, _ base: Int, _ program: borrowing RuleProgram
     ) throws(RuleFailure) {
         guard node.isBare, stack.count == base + 1 else { return }
-        let value = stack.removeLast()
+        let value = stack.pop()
         guard value.kind == .array else { return }
         try charge(Int(value.range.count))
-        for index in 0..<Int(value.range.count) { stack.append(element(index, of: value, program)) }
+        for index in 0..<Int(value.range.count) { stack.push(element(index, of: value, program)) }
     }
 
     /// `fractional`: the variant into whose share of the weights the hash of the bucketing key falls; null where there
@@ -61,18 +61,22 @@ extension RuleMachine {
         _ program: borrowing RuleProgram, _ context: EvaluationContext, _ scope: RuleScope
     ) throws(RuleFailure) -> RuleValue? {
         let start = scratch.count
-        scratch.append("targetingKey")
-        let path = RuleValue(.string, ByteRange(start: start, count: scratch.count - start), in: .scratch)
-        let user = try readComputed(path, program, context, scope)
-        guard user.kind == .string, !user.range.isEmpty else { return nil }
         // Inside `map` and its like the data are the element, which has no flag key.
-        let flag = scope.isRoot ? flagKey : RuleValue.undefined
-        let base = stack.count
-        stack.append(flag)
-        stack.append(user)
-        let key = try concatenate(base, program)
-        stack.removeLast(2)
-        return key
+        if scope.isRoot { program.append(flagKey.range, to: &scratch) }
+        guard let structure = scope.isRoot ? root : scope.value else {
+            let user = scratch.count
+            let attribute = Attribute(kind: .targetingKey, name: program.text(ByteRange()))
+            guard context.read(attribute, into: &scratch), scratch.count > user else { return nil }
+            return RuleValue(.string, ByteRange(start: start, count: scratch.count - start), in: .scratch)
+        }
+        let path = scratch.count
+        scratch.append("targetingKey")
+        let name = RuleValue(.string, ByteRange(start: path, count: scratch.count - path), in: .scratch)
+        let user = walk(name, from: structure, program)
+        scratch.truncate(to: path)
+        guard user.kind == .string, !user.range.isEmpty else { return nil }
+        try appendText(of: user, program)
+        return RuleValue(.string, ByteRange(start: start, count: scratch.count - start), in: .scratch)
     }
 
     /// The weight of `[variant, weight]`: 1 where none is given, 0 for a negative one, nil for one that is no whole
@@ -80,9 +84,12 @@ extension RuleMachine {
     private func weight(of share: RuleValue, _ program: borrowing RuleProgram) -> UInt32? {
         let value = element(1, of: share, program)
         if value.isNothing { return 1 }
-        guard value.kind == .number, value.number.rounded(.towardZero) == value.number else { return nil }
-        if value.number < 0 { return 0 }
-        return value.number <= Double(FractionalBucket.maximumWeight) ? UInt32(value.number) : nil
+        guard value.kind == .number else { return nil }
+        guard let weight = Int64(exactly: value.number) else {
+            // Beyond 2^53 every number is whole.
+            return value.number < -9_007_199_254_740_992 ? 0 : nil
+        }
+        return weight < 0 ? 0 : weight <= Int64(FractionalBucket.maximumWeight) ? UInt32(weight) : nil
     }
 
     /// `sem_ver`: null unless there are a version, a relation and a version.

@@ -11,7 +11,7 @@ extension RuleMachine {
     }
 
     /// Appends `String(value)` to the scratch memory.
-    private mutating func appendText(
+    mutating func appendText(
         of value: RuleValue, _ program: borrowing RuleProgram, nesting: Int = 0
     ) throws(RuleFailure) {
         try charge(1)

@@ -17,12 +17,12 @@ struct RuleMachine: ~Copyable {
     /// Insides of arrays and objects that the running evaluation has made.
     var cells: [RuleValue] = []
     /// Arguments of the operators that are being evaluated.
-    var stack: [RuleValue] = []
+    var stack = RuleStack()
     private var steps = 0
     private(set) var flagKey = RuleValue.undefined
     private var timestamp: Int64 = 0
     /// The whole context, where it has structure.
-    private var root: RuleValue?
+    private(set) var root: RuleValue?
 
     /// Where the last `fractional` that was evaluated to its end put the user.
     var bucket: FractionalBucket?
@@ -37,7 +37,7 @@ struct RuleMachine: ~Copyable {
         scratch.removeAll(keeping: 1 << 16)
         scratch.reserve(256)
         if cells.capacity > 1 << 12 { cells = [] } else { cells.removeAll(keepingCapacity: true) }
-        stack.removeAll(keepingCapacity: true)
+        stack.clear()
         steps = Self.stepBudget
         bucket = nil
         self.flagKey = RuleValue(.string, flagKey, in: .program)
@@ -88,11 +88,25 @@ struct RuleMachine: ~Copyable {
             note(.unknownOperator, index, program.cells[Int(node.payload)])
             throw .invalidRule
         default:
+            if node.symbol.isComparison, node.childCount <= 2 {
+                let first = try argument(0, of: node, program, context, scope)
+                let second = try argument(1, of: node, program, context, scope)
+                return RuleValue(try compare(node.symbol, first, second, program))
+            }
             let base = try pushArguments(of: node, program, context, scope)
             let value = try apply(index, node, program, context, scope, base)
-            stack.removeLast(stack.count - base)
+            stack.truncate(to: base)
             return value
         }
+    }
+
+    /// The value of child `index`, `undefined` where there is none.
+    private mutating func argument(
+        _ index: Int, of node: RuleNode, _ program: borrowing RuleProgram, _ context: EvaluationContext,
+        _ scope: RuleScope
+    ) throws(RuleFailure) -> RuleValue {
+        guard index < Int(node.childCount) else { return .undefined }
+        return try evaluate(program.child(index, of: node), program, context, scope)
     }
 
     /// Evaluates all children onto the stack and returns where the first of them is.
@@ -102,7 +116,7 @@ struct RuleMachine: ~Copyable {
         let base = stack.count
         for child in 0..<Int(node.childCount) {
             let value = try evaluate(program.child(child, of: node), program, context, scope)
-            stack.append(value)
+            stack.push(value)
         }
         return base
     }
@@ -132,24 +146,16 @@ struct RuleMachine: ~Copyable {
         let first = argument(0, base)
         let second = argument(1, base)
         switch node.symbol {
-        case .looseEqual: return RuleValue(try looselyEqual(first, second, program))
-        case .looseUnequal: return RuleValue(!(try looselyEqual(first, second, program)))
-        case .strictEqual: return RuleValue(try strictlyEqual(first, second, program))
-        case .strictUnequal: return RuleValue(!(try strictlyEqual(first, second, program)))
-        case .not: return RuleValue(!first.isTruthy)
-        case .truth: return RuleValue(first.isTruthy)
-        case .greater: return RuleValue(try order(first, second, program) == .greater)
-        case .greaterOrEqual: return RuleValue(try order(first, second, program).isAtLeast)
         case .less, .lessOrEqual:
-            let isStrict = node.symbol == .less
             let third = argument(2, base)
-            guard try isOrdered(first, second, isStrict, program) else { return RuleValue(false) }
+            guard try compare(node.symbol, first, second, program) else { return RuleValue(false) }
             if third.kind == .undefined { return RuleValue(true) }
-            return RuleValue(try isOrdered(second, third, isStrict, program))
+            return RuleValue(try compare(node.symbol, second, third, program))
+        case let symbol where symbol.isComparison:
+            return RuleValue(try compare(symbol, first, second, program))
         case .max, .min, .add, .subtract, .multiply, .divide, .remainder:
             return try calculate(node.symbol, base, program)
         case .merge: return try merge(base, program)
-        case .in: return RuleValue(try contains(second, first, program))
         case .concatenate: return try concatenate(base, program)
         case .substring: return try substring(base, program)
         case .missing:
@@ -196,7 +202,7 @@ struct RuleMachine: ~Copyable {
         let start = cells.count
         for index in base..<stack.count { cells.append(stack[index]) }
         if count == 0 { cells.append(.undefined) }
-        stack.removeLast(count)
+        stack.truncate(to: base)
         return RuleValue(.array, ByteRange(start: start, count: count), in: .scratch)
     }
 

@@ -56,6 +56,16 @@ enum RuleOperator: UInt8 {
         }
     }
 
+    /// Whether the operator looks at two values and says true or false. (Of `<` and `<=` there may be three.)
+    var isComparison: Bool {
+        switch self {
+        case .looseEqual, .looseUnequal, .strictEqual, .strictUnequal, .not, .truth, .less, .lessOrEqual, .greater,
+            .greaterOrEqual, .in:
+            true
+        default: false
+        }
+    }
+
     /// Whether the second argument is evaluated for each element of the first.
     var isIteration: Bool {
         switch self {
