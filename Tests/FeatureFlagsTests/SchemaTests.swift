@@ -61,6 +61,23 @@ import Testing
         #expect(try verdicts(examples) == examples.map { _ in true })
     }
 
+    /// The file that comes with the gateway.
+    private static let shipped =
+        (try? String(
+            contentsOf: URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+                .deletingLastPathComponent().appendingPathComponent("flags.json"), encoding: .utf8)) ?? ""
+
+    @Test func shippedFileIsFaultless() {
+        let file = FlagFile(Self.shipped)
+        #expect(file.issues.isEmpty, "\(file.issues)")
+        #expect(file.snapshot.count > 0)
+    }
+
+    @Test(.enabled(if: isAvailable, "needs ../shared/testdata and Python's jsonschema"))
+    func shippedFileIsValid() throws {
+        #expect(try verdicts([Self.shipped]) == [true])
+    }
+
     /// Whatever the schema refuses, reading the file complains of, too. (The converse is not so: lists within rules are
     /// not looked into by the schema, nor does it know which evaluators there are.)
     @Test(.enabled(if: isAvailable, "needs ../shared/testdata and Python's jsonschema"))
