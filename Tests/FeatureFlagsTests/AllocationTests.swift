@@ -122,7 +122,7 @@ private enum AllocationCount {
 
         let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
         let counts = try run(
-            tests, ["--testing-library", "swift-testing", "--filter", "AllocationTests"],
+            tests, ["--testing-library", "swift-testing", "--filter", "FeatureFlagsTests.AllocationTests"],
             environment: ["LD_PRELOAD": library.path])
         #expect(counts.status == 0, "\(counts.output)")
         #expect(counts.output.contains("allocatesNothing(flag:) with 5 test cases passed"), "\(counts.output)")
