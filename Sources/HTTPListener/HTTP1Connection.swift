@@ -92,7 +92,13 @@ package final class HTTP1Connection: Poll {
     private func read() {
         let number = descriptor.number
         let result = loop.receive({ Descriptor.receive(number, into: $0) }) { input in
-            process(input)
+            if pending.isEmpty || phase == .linger {
+                process(input)
+            } else {
+                // What waits goes first, also in the turn in which an answer has ended and it is not taken up yet.
+                pending.append(input)
+                updateWatch()
+            }
         }
         switch result {
         case .bytes, .wouldBlock: break
@@ -228,9 +234,10 @@ package final class HTTP1Connection: Poll {
     private lazy var resumption = Resumption(self)
 
     private final class Resumption: DeferredWork {
-        private unowned let connection: HTTP1Connection
+        // The connection may end in the turn in which it puts this off.
+        private weak var connection: HTTP1Connection?
         init(_ connection: HTTP1Connection) { self.connection = connection }
-        override func run() { connection.processPending() }
+        override func run() { connection?.processPending() }
     }
 
     private func updateWatch() {
