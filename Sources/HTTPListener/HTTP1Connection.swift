@@ -25,6 +25,8 @@ package final class HTTP1Connection: Poll {
     private var phase = Phase.head
     private var requests = 0
     private var isProcessing = false
+    /// Whether bytes follow, in the input that is being processed, behind what has been taken of it.
+    private var hasMoreInput = false
     private var bodyIsPaused = false
     private var headIsTimed = false
     /// Whether the exchange has been told of its request, so that it must be told of its end, too.
@@ -122,6 +124,7 @@ package final class HTTP1Connection: Poll {
             }
         }
         isProcessing = false
+        hasMoreInput = false
         updateWatch()
     }
 
@@ -145,6 +148,7 @@ package final class HTTP1Connection: Poll {
             }
             return input.count
         case .complete(let consumed):
+            hasMoreInput = consumed < input.count
             begin(exchange)
             return consumed
         case .failed(let error):
@@ -192,12 +196,14 @@ package final class HTTP1Connection: Poll {
                 return input.count
             }
             readTimer?.schedule(after: server.limits.bodyTimeout)
+            hasMoreInput = consumed < input.count
             exchange.bodyReceived(input.slice(range))
             if body.isComplete { endBody(exchange) }
             return consumed
         case .needMore(let consumed):
             return consumed
         case .end(let consumed):
+            hasMoreInput = consumed < input.count
             endBody(exchange)
             return consumed
         case .failed(let detail):
@@ -370,7 +376,7 @@ package final class HTTP1Connection: Poll {
     /// Says that no more answers come, and reads on until the client has seen it: closing at once with bytes unread would
     /// make the system throw away an answer that is still on its way (RFC 9112 §9.6).
     private func endWriting() {
-        if phase == .answer, pending.isEmpty {
+        if phase == .answer, pending.isEmpty, !hasMoreInput, !hasUnreadBytes {
             close()
             return
         }
@@ -380,6 +386,12 @@ package final class HTTP1Connection: Poll {
         shutdown(descriptor.number, CInt(SHUT_WR))
         readTimer?.schedule(after: ConnectionLimits.lingerTime)
         if !isProcessing { updateWatch() }
+    }
+
+    /// Whether the client has sent what the system still holds.
+    private var hasUnreadBytes: Bool {
+        var byte: UInt8 = 0
+        return recv(descriptor.number, &byte, 1, CInt(MSG_PEEK | MSG_DONTWAIT)) > 0
     }
 
     /// Ends the request in work because of something that its client did or did not do. Nothing that it sends from now
