@@ -45,7 +45,8 @@ extension EndToEnd {
             let gateway = try GatewayProcess(GatewaySetup(forwardingTo: stub))
             let client = try gateway.client()
             let message =
-                "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\nX-T: 1\r\n\r\n"
+                "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+                + "3\r\nabc\r\n2\r\nde\r\n0\r\nX-T: 1\r\n\r\n"
             for byte in message.utf8 { try client.wire.send([byte]) }
             #expect(try client.response().text == "abcde", "\(client.transcript)")
         }

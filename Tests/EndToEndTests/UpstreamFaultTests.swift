@@ -151,8 +151,7 @@ extension EndToEnd {
             #expect(stub.connections >= 2)
         }
 
-        /// An upstream whose first connection answers once and then, on `gate`, closes before a further answer; all later
-        /// connections answer.
+        /// An upstream whose first connection answers once and closes on the second request; all later ones go on.
         private func dying() throws -> StubUpstream {
             try StubUpstream { connection in
                 if connection.number == 0 {

@@ -13,6 +13,8 @@ struct GatewaySetup {
     var contexts: [String] = []
     /// The elements of `routes`.
     var routes: [String] = []
+    /// The upstreams that have to live as long as the gateway.
+    private var stubs: [StubUpstream] = []
 
     /// Everything to one upstream.
     init(forwardingTo upstream: StubUpstream) {
@@ -27,7 +29,9 @@ struct GatewaySetup {
     init() {}
 
     func upstream(_ name: String, _ stub: StubUpstream, _ settings: String? = nil) -> GatewaySetup {
-        upstream(name, url: stub.url, settings)
+        var setup = upstream(name, url: stub.url, settings)
+        setup.stubs.append(stub)
+        return setup
     }
 
     func upstream(_ name: String, url: String, _ settings: String? = nil) -> GatewaySetup {
@@ -105,6 +109,7 @@ final class TemporaryFolder: Sendable {
 final class GatewayProcess {
     static let noFlags = #"{"flags": {}}"#
 
+    private let setup: GatewaySetup
     let folder: TemporaryFolder
     let process: RunningProcess
     /// Where it listens, in the order of the configuration.
@@ -117,6 +122,7 @@ final class GatewayProcess {
         folder: TemporaryFolder? = nil
     ) throws {
         let folder = try folder ?? TemporaryFolder()
+        self.setup = setup
         self.folder = folder
         try folder.write("routes.json", setup.text)
         try folder.write("flags.json", flags)
