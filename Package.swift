@@ -85,7 +85,10 @@ let package = Package(
         .testTarget(name: "DistributedTracingTests", dependencies: ["ByteBuffers", "DistributedTracing", "HTTPMessage"]),
         .testTarget(name: "TelemetryTests", dependencies: ["ByteBuffers", "Telemetry"]),
         .testTarget(name: "AggregationTests", dependencies: ["Aggregation", "ByteBuffers", "JSON"]),
+        .testTarget(name: "HTTPListenerTests", dependencies: ["ByteBuffers", "EventLoops", "HTTPListener", "HTTPMessage"]),
         .testTarget(name: "TaskSystemTests", dependencies: ["tasksystem"]),
+        .testTarget(name: "EndToEndTests", dependencies: ["banyan", "tasksystem"]),
+        .testTarget(name: "DocumentTests"),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -144,7 +144,7 @@ final class Exchange: ServerExchange {
     }
 
     override func bodyEnded() {
-        if runs == .forward { forward.endBody() }
+        if runs == .forward { forward.endRequest() }
     }
 
     override func downstreamWritable() {

@@ -60,6 +60,13 @@ final class ForwardExchange: UpstreamAttempt {
         holdBody()
     }
 
+    /// Ends the request, with the trailers that the client sent.
+    func endRequest() {
+        var trailers = ByteBuffer()
+        if let plan { exchange.connection?.appendRequestTrailers(policy: plan.requestPolicy, to: &trailers) }
+        endBody(trailers: trailers)
+    }
+
     override func started() { releaseBody() }
 
     override func writable() { releaseBody() }

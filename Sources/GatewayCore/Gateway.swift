@@ -90,7 +90,9 @@ package final class Gateway {
     private func bind(_ count: Int) throws(ListenError) {
         for (index, listener) in loaded.configuration.gateway.listeners.enumerated() {
             let wanted = SocketAddress.resolving(listener.address)
-            if wanted.isEmpty { throw ListenError(text: listener.address.description, reason: "the name has no address") }
+            if wanted.isEmpty {
+                throw ListenError(text: listener.address.description, reason: "the name has no address")
+            }
             for address in wanted {
                 let first = try ListeningSocket(address)
                 let bound = first.address
@@ -201,7 +203,8 @@ package final class Gateway {
         case .refused(let issues):
             refusal = issues
             log.error(
-                "configuration refused, the old one stays in force", metadata: ["reason": "\(reason)", "errors": "\(issues.count)"])
+                "configuration refused, the old one stays in force",
+                metadata: ["reason": "\(reason)", "errors": "\(issues.count)"])
             for issue in issues { log.error("\(issue)") }
         case .loaded(let configuration):
             refusal = []
@@ -225,11 +228,13 @@ package final class Gateway {
         let new = next.gateway
         var fixed: [String] = []
         if old.listeners.map(\.address) != new.listeners.map(\.address) { fixed.append("listeners") }
-        if old.admin?.address != new.admin?.address { fixed.append("admin") }
+        if old.admin != new.admin { fixed.append("admin") }
         if old.workers != new.workers { fixed.append("workers") }
         if old.accessLog?.output != new.accessLog?.output { fixed.append("accessLog.output") }
         if !fixed.isEmpty {
-            log.warning("these changes take effect with the next start", metadata: ["settings": "\(fixed.joined(separator: ", "))"])
+            log.warning(
+                "these changes take effect with the next start",
+                metadata: ["settings": "\(fixed.joined(separator: ", "))"])
         }
     }
 

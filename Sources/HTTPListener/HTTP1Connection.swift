@@ -1,7 +1,7 @@
-import ByteBuffers
+package import ByteBuffers
 package import EventLoops
 import Glibc
-import HTTPMessage
+package import HTTPMessage
 
 /// One HTTP/1 connection of a client: reads requests one after the other, and writes their answers in order.
 ///
@@ -218,6 +218,12 @@ package final class HTTP1Connection: Poll {
         phase = .answer
         readTimer?.cancel()
         exchange.bodyEnded()
+    }
+
+    /// Appends the trailer lines of the request's body that may be passed on; to be called in ``ServerExchange/bodyEnded()``.
+    package func appendRequestTrailers(policy: FieldPolicy, to buffer: inout ByteBuffer) {
+        guard body.chunks.trailers.fields.count > 0 else { return }
+        ForwardingHeaders.appendTrailers(of: body.chunks.trailers, policy: policy, into: &buffer)
     }
 
     /// Stops reading the body of the request in work.

@@ -15,6 +15,7 @@ final class ConnectionPool {
     private var opening: [PendingConnection] = []
     private var open = 0
     private var retry: ActionTimer?
+    private var expiry: ActionTimer?
     private var isRetired = false
 
     /// How long an unused connection is kept, in milliseconds.
@@ -54,25 +55,67 @@ final class ConnectionPool {
                 return
             }
         }
-        guard bounds.takePending() else {
-            attempt.fail(.overloaded)
-            return
-        }
+        let (deadline, overflow) = loop.now.addingReportingOverflow(attempt.timeouts.connect)
+        attempt.waitDeadline = overflow ? .max : deadline
+        attempt.isCountedAsPending = false
         waiting.append(attempt)
         openForWaiting()
+        countAsPending(attempt)
+        scheduleExpiry()
+    }
+
+    /// A request that must wait for somebody else's connection, because no more may be opened, counts as pending; one
+    /// for which a connection is being opened, or a name looked up, does not.
+    private func countAsPending(_ attempt: UpstreamAttempt) {
+        guard case .known = resolver.state, waiting.count > opening.count,
+            let index = waiting.lastIndex(where: { $0 === attempt })
+        else { return }
+        if bounds.takePending() {
+            attempt.isCountedAsPending = true
+        } else {
+            waiting.remove(at: index)
+            attempt.fail(.overloaded)
+        }
+    }
+
+    /// Nobody waits longer than its time to connect, whatever it waits for.
+    private func scheduleExpiry() {
+        guard let next = waiting.map(\.waitDeadline).min(), next != .max else {
+            expiry?.cancel()
+            return
+        }
+        let timer = expiry ?? ActionTimer(loop: loop) { [unowned self] in expireWaiting() }
+        expiry = timer
+        timer.schedule(at: next)
+    }
+
+    private func expireWaiting() {
+        let now = loop.now
+        let late = waiting.filter { $0.waitDeadline <= now }
+        for attempt in late {
+            forget(attempt)
+            attempt.fail(.connectTimeout)
+        }
+        scheduleExpiry()
     }
 
     /// Takes out an attempt that was cancelled while it waited.
     func forget(_ attempt: UpstreamAttempt) {
         guard let index = waiting.firstIndex(where: { $0 === attempt }) else { return }
         waiting.remove(at: index)
-        bounds.givePending()
+        giveBackPending(attempt)
     }
 
     private func nextWaiting() -> UpstreamAttempt? {
         guard !waiting.isEmpty else { return nil }
-        bounds.givePending()
-        return waiting.removeFirst()
+        let attempt = waiting.removeFirst()
+        giveBackPending(attempt)
+        return attempt
+    }
+
+    private func giveBackPending(_ attempt: UpstreamAttempt) {
+        if attempt.isCountedAsPending { bounds.givePending() }
+        attempt.isCountedAsPending = false
     }
 
     private func failWaiting(_ failure: UpstreamFailure) {

@@ -40,6 +40,11 @@ open class UpstreamAttempt {
     final var replay = ByteBuffer()
     final var replayIsWhole = true
     final var bodyHasEnded = false
+    /// Trailer field lines of the request, kept until its end is written.
+    final var requestTrailers = ByteBuffer()
+    /// Until when it may wait for a connection, in milliseconds of the loop's clock.
+    final var waitDeadline: UInt64 = .max
+    final var isCountedAsPending = false
 
     enum State {
         case idle, waiting, active
@@ -111,11 +116,17 @@ open class UpstreamAttempt {
     }
 
     /// Ends the request's body.
-    package final func endBody() {
+    ///
+    /// - Parameter trailers: field lines that follow a chunked body, each with its line's end; dropped otherwise.
+    package final func endBody(trailers: borrowing ByteBuffer) {
         guard state == .active || wasReplaced, !bodyHasEnded else { return }
         bodyHasEnded = true
+        requestTrailers.append(trailers.span)
         transport?.endRequest()
     }
+
+    /// Ends the request's body.
+    package final func endBody() { endBody(trailers: ByteBuffer()) }
 
     /// Stops the answer until ``resume()``; it still may end or fail.
     package final func pause() { transport?.pause() }
@@ -142,6 +153,7 @@ open class UpstreamAttempt {
         replayIsWhole = true
         bodyHasEnded = framing == .none
         trailers.removeAll()
+        requestTrailers.removeAll()
         endpoint.attemptBegan()
     }
 

@@ -95,10 +95,16 @@ final class UpstreamConnection: UpstreamTransport {
 
     override func endRequest() {
         guard let attempt, !isClosed else { return }
-        if attempt.framing == .chunked { output.appendLastChunk() }
+        if attempt.framing == .chunked {
+            output.append("0\r\n")
+            Self.append(attempt.requestTrailers, to: &output)
+            output.append("\r\n")
+        }
         requestIsWhole = true
         flush()
     }
+
+    private static func append(_ lines: borrowing ByteBuffer, to output: inout ByteBuffer) { output.append(lines.span) }
 
     override func pause() {
         isPaused = true

@@ -186,7 +186,7 @@ private final class DemoShow {
               curl -i -H 'x-user-id: 1' \(base)/tasks/1/details
                   a view of three contexts, fetched in parallel; each part goes where its own flag says
 
-              pkill -f 'tasksystem comments'; curl -i \(base)/tasks/1/details
+              pkill -f 'tasksystem comments'; curl -i -H 'x-user-id: 1' \(base)/tasks/1/details
                   the view without its comments: still 200, and Banyan-Partial says what is missing
 
               curl -H 'traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01' \(base)/tasks/1/details

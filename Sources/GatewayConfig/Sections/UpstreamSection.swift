@@ -32,11 +32,11 @@ package struct UpstreamSection: Equatable, Sendable {
     package var balance = BalanceSection.leastRequest
     /// `maxConnections`: open connections to the upstream, all workers together, 1 to 1 048 576. Default: 1024.
     package var maxConnections = 1024
-    /// `maxRequests`: requests at work in the upstream, all workers together, 1 to 1 048 576; beyond it they wait in
-    /// `maxPending`. Default: 1024.
-    package var maxRequests = 1024
-    /// `maxPending`: requests that wait for their turn, all workers together, 0 to 1 048 576; beyond it 503 with
+    /// `maxRequests`: requests at work in the upstream, all workers together, 1 to 1 048 576; beyond it 503 with
     /// `Retry-After` at once. Default: 1024.
+    package var maxRequests = 1024
+    /// `maxPending`: requests that wait for a connection because no more may be opened, all workers together, 0 to
+    /// 1 048 576; beyond it 503 with `Retry-After` at once. Default: 1024.
     package var maxPending = 1024
 
     static let keys = SectionKeys(
