@@ -17,6 +17,7 @@ final class StubUpstream: Sendable {
         var connections = 0
         var closed = 0
         var requests: [HTTPText] = []
+        var open: Set<CInt> = []
     }
 
     /// Listens on a free port, or on the port of one that was stopped before.
@@ -84,9 +85,16 @@ final class StubUpstream: Sendable {
     /// Refuses connections from now on.
     func stop() { shutdown(listener, CInt(SHUT_RDWR)) }
 
+    /// Refuses connections from now on, and ends those that there are, as the death of a process does.
+    func kill() {
+        stop()
+        state.withLock { for descriptor in $0.open { shutdown(descriptor, CInt(SHUT_RDWR)) } }
+    }
+
     private func serve(_ descriptor: CInt) {
         let number = state.withLock { state in
             state.connections += 1
+            state.open.insert(descriptor)
             return state.connections - 1
         }
         Self.onThread { [self] in
@@ -98,6 +106,8 @@ final class StubUpstream: Sendable {
             } catch {
                 // A script that is cut off by the gateway ends here; what the test asserts on shows it.
             }
+            // Forgotten before it is closed: the number may be another connection's right after.
+            state.withLock { _ = $0.open.remove(descriptor) }
             connection.wire.close()
             state.withLock { $0.closed += 1 }
         }

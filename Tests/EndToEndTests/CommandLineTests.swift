@@ -1,0 +1,135 @@
+import Foundation
+import Glibc
+import Testing
+
+extension EndToEnd {
+    /// `banyan check`, `explain` and `demo`: what a newcomer runs first.
+    @Suite
+    struct CommandLine {
+        private static let view =
+            #"{"match": "GET /tasks/{id}/details", "aggregate": {"task": {"from": "tasks", "get": "/tasks/{id}"}, "#
+            + #""user": {"from": "users", "get": "/users/{task.user_id}", "optional": true}}}"#
+
+        private static let flags =
+            #"{"flags": {"use_new": {"state": "ENABLED", "variants": {"on": true, "off": false}, "#
+            + #""defaultVariant": "off", "targeting": {"fractional": [["on", 50], ["off", 50]]}}}}"#
+
+        /// Runs `banyan` with a configuration; gives exit code, output and errors.
+        private func banyan(
+            _ arguments: String..., setup: GatewaySetup
+        ) throws -> (code: Int32, output: String, errors: String) {
+            let folder = try TemporaryFolder()
+            try folder.write("routes.json", setup.text)
+            try folder.write("flags.json", Self.flags)
+            let process = try RunningProcess(
+                Binaries.path("banyan"), arguments + ["-c", folder.file("routes.json")])
+            let code = try process.end()
+            return (
+                code, process.lines().joined(separator: "\n"), process.lines(.errors).joined(separator: "\n")
+            )
+        }
+
+        private static let setup = GatewaySetup()
+            .upstream("monolith", url: "http://127.0.0.1:1").upstream("service", url: "http://127.0.0.1:2")
+            .context(#""users": {"off": "monolith", "on": "service", "flag": "use_new"}"#)
+            .context(#""tasks": {"off": "monolith"}"#)
+            .gateway(#""identity": [{"header": "x-user-id"}]"#)
+            .route(#"{"match": "/{rest...}", "to": "monolith"}"#)
+            .route(#"{"match": "/users/{rest...}", "to": "users"}"#).route(view)
+
+        @Test("check shows the routes in the order in which they are tried, and what each flag does")
+        func check() throws {
+            let (code, output, errors) = try banyan("check", setup: Self.setup)
+            #expect(code == 0, "\(errors)")
+            let view = try #require(output.range(of: "GET /tasks/{id}/details"), "\(output)")
+            let users = try #require(output.range(of: "/users/{rest...}"), "\(output)")
+            let all = try #require(output.range(of: "\n  /{rest...}"), "\(output)")
+            #expect(users.lowerBound < all.lowerBound && view.lowerBound < all.lowerBound, "\(output)")
+            #expect(output.contains("use_new") && output.contains("50 % on"), "\(output)")
+        }
+
+        @Test("check names every error with its place, and what was meant; exit code 78")
+        func checkFails() throws {
+            let bad = Self.setup.route(#"{"match": "/a", "to": "monolit"}"#).route(#"{"mtach": "/b", "to": "users"}"#)
+                .route(#"{"match": "/c/{x}", "to": "users"}"#).route(#"{"match": "/c/{y}", "to": "users"}"#)
+            let (code, output, errors) = try banyan("check", setup: bad)
+            #expect(code == 78, "\(output)\n\(errors)")
+            #expect(errors.contains(#"did you mean "monolith""#), "\(errors)")
+            #expect(errors.contains(#"did you mean "match""#), "\(errors)")
+            #expect(errors.contains("/routes/6"), "the routes that conflict: \(errors)")
+            for line in errors.split(separator: "\n").dropLast() {
+                #expect(line.contains(#/routes\.json:\d+:\d+: (warning: )?\//#), "no place in: \(line)")
+            }
+        }
+
+        @Test("explain tells route, decision with its bucket, upstream and parts, and asks no upstream")
+        func explain() throws {
+            let stub = try StubUpstream.saying("never asked")
+            let setup = GatewaySetup().upstream("monolith", stub).upstream("service", stub)
+                .context(#""users": {"off": "monolith", "on": "service", "flag": "use_new"}"#)
+                .context(#""tasks": {"off": "monolith"}"#)
+                .gateway(#""identity": [{"header": "x-user-id"}]"#).route(Self.view)
+            let (code, output, errors) = try banyan("explain", "GET /tasks/42/details", "--user", "7", setup: setup)
+            #expect(code == 0, "\(errors)")
+            for word in ["GET /tasks/{id}/details", "use_new", "bucket", "part task", "after task", "42", "monolith"] {
+                #expect(output.contains(word), "nothing on \(word):\n\(output)")
+            }
+            #expect(stub.connections == 0)
+            #expect(try banyan("explain", "nonsense", setup: setup).code == 64)
+        }
+
+        @Test("A wrong option: exit code 64, and help that shows how it is meant")
+        func usage() throws {
+            let wrong = try RunningProcess(Binaries.path("banyan"), ["run", "--wokers", "2"])
+            #expect(try wrong.end() == 64, "\(wrong.transcript)")
+            let help = try RunningProcess(Binaries.path("banyan"), ["run", "--help"])
+            #expect(try help.end() == 0)
+            #expect(help.lines().contains { $0.contains("EXAMPLES") }, "\(help.transcript)")
+        }
+
+        @Test("demo starts the services and the gateway, and ends with no process left")
+        func demo() throws {
+            let folder = try TemporaryFolder()
+            let setup = GatewaySetup()
+                .upstream("monolith", url: "http://127.0.0.1:\(try SocketPlace.freePort())")
+                .upstream("users", url: "http://127.0.0.1:\(try SocketPlace.freePort())")
+                .context(#""users": {"off": "monolith", "on": "users", "flag": "use_new"}"#)
+                .route(#"{"match": "/{rest...}", "to": "monolith"}"#)
+                .route(#"{"match": "/users/{rest...}", "to": "users"}"#)
+            try folder.write("routes.json", setup.text)
+            try folder.write(
+                "flags.json", Self.flags.replacingOccurrences(of: #""off", "targeting""#, with: #""on", "x""#))
+            let demo = try RunningProcess(Binaries.path("banyan"), ["demo", "-c", folder.file("routes.json")])
+            defer { demo.signal(SIGTERM) }
+            try demo.line("what to try") { $0.contains("Ctrl-C ends everything") }
+            let children = try Self.children(of: demo.pid)
+            #expect(children.count == 3, "\(demo.transcript)")
+            let address = try demo.line("where the gateway listens") {
+                $0.hasPrefix("gateway") && $0.contains("listening on")
+            }
+            let place = try #require(
+                address.components(separatedBy: "listening on ").last.flatMap { SocketPlace(parsing: $0) })
+            let answer = try RawClient(place).exchange("GET /tasks/1")
+            #expect(answer.status == 200 && answer["served-by"] == "monolith", "\(answer)")
+            demo.signal(SIGINT)
+            #expect(try demo.end() == 0, "\(demo.transcript)")
+            try eventually("every process has ended: \(demo.transcript)") { !children.contains(where: Self.isRunning) }
+        }
+
+        /// Whether the process exists and is more than an entry that its parent has not asked about yet.
+        private static func isRunning(_ pid: pid_t) -> Bool {
+            guard let text = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8),
+                let name = text.lastIndex(of: ")")
+            else { return false }
+            return !text[name...].hasPrefix(") Z")
+        }
+
+        private static func children(of parent: pid_t) throws -> [pid_t] {
+            let tasks = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(parent)/task")
+            return tasks.flatMap { task in
+                let text = try? String(contentsOfFile: "/proc/\(parent)/task/\(task)/children", encoding: .utf8)
+                return (text ?? "").split(separator: " ").compactMap { pid_t($0) }
+            }
+        }
+    }
+}

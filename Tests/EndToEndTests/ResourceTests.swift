@@ -1,0 +1,110 @@
+import Foundation
+import Synchronization
+import Testing
+
+extension EndToEnd {
+    /// What the gateway uses: memory under large bodies, nothing at rest (http-behaviour §6, security §3).
+    @Suite
+    struct Resources {
+        private static let large = 256 << 20
+        private static let mebibyte = 1 << 20
+
+        @Test("A large upload and a large download at flat memory")
+        func largeBodies() throws {
+            let stub = try StubUpstream { connection in
+                var piece = [UInt8](repeating: 0x61, count: Self.mebibyte)
+                while let request = try connection.wire.head() {
+                    if let length = request.contentLength {
+                        var rest = length
+                        while rest > 0 { rest -= try connection.wire.skip(rest) }
+                        try connection.send("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwhole")
+                    } else {
+                        try connection.send("HTTP/1.1 200 OK\r\nContent-Length: \(Self.large)\r\n\r\n")
+                        for number in 0..<(Self.large / Self.mebibyte) {
+                            piece[0] = UInt8(truncatingIfNeeded: number)
+                            try connection.wire.send(piece)
+                        }
+                    }
+                }
+            }
+            let setup = GatewaySetup().upstream("stub", stub)
+                .route(#"{"match": "/{rest...}", "to": "stub", "maxBody": "unlimited"}"#)
+            let gateway = try GatewayProcess(setup)
+            let client = try gateway.client()
+            try client.request("GET /warm-up")
+            try Self.download(client)
+            let before = try gateway.process.kibibytes("VmHWM")
+
+            try client.request("PUT /up", ["Content-Length: \(Self.large)"])
+            let piece = [UInt8](repeating: 0x62, count: Self.mebibyte)
+            for _ in 0..<(Self.large / Self.mebibyte) { try client.wire.send(piece) }
+            #expect(try client.response().text == "whole")
+            try client.request("GET /down")
+            try Self.download(client)
+            let growth = try gateway.process.kibibytes("VmHWM") - before
+            #expect(growth < 32 << 10, "the peak grew by \(growth) KiB")
+        }
+
+        private static func download(_ client: RawClient) throws {
+            let head = try client.wire.head()
+            #expect(head?.status == 200 && head?.contentLength == large)
+            var rest = large
+            while rest > 0 { rest -= try client.wire.skip(rest) }
+        }
+
+        @Test("A client that does not read holds its upstream back, not its answer in memory")
+        func slowReader() throws {
+            let sent = Mutex(0)
+            let stub = try StubUpstream { connection in
+                _ = try connection.request()
+                try connection.send("HTTP/1.1 200 OK\r\nContent-Length: \(Self.large)\r\n\r\n")
+                let piece = [UInt8](repeating: 0x61, count: 65_536)
+                for _ in 0..<(Self.large / piece.count) {
+                    try connection.wire.send(piece)
+                    sent.withLock { $0 += piece.count }
+                }
+            }
+            let gateway = try GatewayProcess(GatewaySetup(forwardingTo: stub))
+            let before = try gateway.process.kibibytes("VmHWM")
+            let clients = try (0..<4).map { _ in try gateway.client().request("GET /slow") }
+            for client in clients { #expect(try client.wire.head()?.status == 200) }
+            var last = -1
+            try eventually("the upstreams stand still") {
+                defer { last = sent.withLock { $0 } }
+                Thread.sleep(forTimeInterval: 0.2)
+                return last > 0 && last == sent.withLock { $0 }
+            }
+            #expect(last < Self.large / 2, "\(last) bytes were taken from the upstreams, which nobody reads")
+            let growth = try gateway.process.kibibytes("VmHWM") - before
+            #expect(growth < 32 << 10, "the peak grew by \(growth) KiB")
+            #expect(try gateway.admin("/healthz").status == 200)
+        }
+
+        @Test("At rest it uses no processor time: after load, and after its upstream was killed and came back")
+        func idle() throws {
+            let stub = try StubUpstream.saying("ok")
+            let gateway = try GatewayProcess(GatewaySetup(forwardingTo: stub), workers: 2)
+            let clients = try (0..<16).map { _ in try gateway.client() }
+            for client in clients { for _ in 0..<20 { #expect(try client.exchange("GET /load").text == "ok") } }
+            stub.kill()
+            #expect(try clients[0].exchange("GET /gone").cause == "connect_failed")
+            let again = try StubUpstream(at: stub.place) { connection in
+                while try connection.request() != nil {
+                    try connection.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+                }
+            }
+            try eventually("the upstream is back") { try clients[1].exchange("GET /back").status == 200 }
+            clients[2].close()
+            clients[3].reset()
+            // The last lines of the log are written first: what follows is rest.
+            _ = try gateway.exchange("GET /last")
+            _ = try gateway.logLine(path: "/last")
+            let ticks = try gateway.process.processorTicks()
+            // A span of wall-clock time is what is measured here, not a wait for something to happen.
+            Thread.sleep(forTimeInterval: 2)
+            let used = try gateway.process.processorTicks() - ticks
+            #expect(used <= 3, "\(used) hundredths of a second of processor time in two seconds of rest")
+            #expect(again.connections > 0)
+        }
+    }
+}
