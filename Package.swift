@@ -47,7 +47,8 @@ let package = Package(
         .target(
             name: "Admin",
             dependencies: [
-                "ByteBuffers", "EventLoops", "FeatureFlags", "GatewayConfig", "GatewayCore", "HTTPListener", "HTTPMessage",
+                "ByteBuffers", "EventLoops", "FeatureFlags", "GatewayConfig", "GatewayCore", "HTTPListener",
+                "HTTPMessage",
                 "JSON",
             ]),
         .executableTarget(
@@ -82,10 +83,12 @@ let package = Package(
         .testTarget(
             name: "GatewayConfigTests", dependencies: ["ByteBuffers", "GatewayConfig", "JSON"], exclude: ["Fixtures"]),
         .testTarget(name: "RoutingTests", dependencies: ["ByteBuffers", "HTTPMessage", "Routing"]),
-        .testTarget(name: "DistributedTracingTests", dependencies: ["ByteBuffers", "DistributedTracing", "HTTPMessage"]),
+        .testTarget(
+            name: "DistributedTracingTests", dependencies: ["ByteBuffers", "DistributedTracing", "HTTPMessage"]),
         .testTarget(name: "TelemetryTests", dependencies: ["ByteBuffers", "Telemetry"]),
         .testTarget(name: "AggregationTests", dependencies: ["Aggregation", "ByteBuffers", "JSON"]),
-        .testTarget(name: "HTTPListenerTests", dependencies: ["ByteBuffers", "EventLoops", "HTTPListener", "HTTPMessage"]),
+        .testTarget(
+            name: "HTTPListenerTests", dependencies: ["ByteBuffers", "EventLoops", "HTTPListener", "HTTPMessage"]),
         .testTarget(name: "TaskSystemTests", dependencies: ["tasksystem"]),
         .testTarget(name: "EndToEndTests", dependencies: ["banyan", "tasksystem"]),
         .testTarget(name: "DocumentTests"),
@@ -94,10 +97,11 @@ let package = Package(
 )
 
 for target in package.targets where target.type != .system {
-    target.swiftSettings = (target.swiftSettings ?? []) + [
-        .enableUpcomingFeature("ExistentialAny"),
-        .enableUpcomingFeature("MemberImportVisibility"),
-        .enableUpcomingFeature("InternalImportsByDefault"),
-        .enableExperimentalFeature("Lifetimes"),
-    ]
+    target.swiftSettings =
+        (target.swiftSettings ?? []) + [
+            .enableUpcomingFeature("ExistentialAny"),
+            .enableUpcomingFeature("MemberImportVisibility"),
+            .enableUpcomingFeature("InternalImportsByDefault"),
+            .enableExperimentalFeature("Lifetimes"),
+        ]
 }

@@ -102,7 +102,8 @@ extension RequestHead {
 
     /// Whether `Authorization` bears this token. The time taken does not tell how much of it was right.
     borrowing func bears(_ token: Span<UInt8>) -> Bool {
-        guard let index = fields.first(.authorization), fields.firstIndex(of: .authorization, after: index) == nil else {
+        guard let index = fields.first(.authorization), fields.firstIndex(of: .authorization, after: index) == nil
+        else {
             return false
         }
         let text = value(index)

@@ -150,7 +150,9 @@ public struct ByteBuffer: ~Copyable {
     }
 
     /// Appends the readable bytes of `range`, clamped to what is there, to another buffer.
-    @inlinable public borrowing func copy(_ range: ByteRange, to target: inout ByteBuffer) { target.append(span(range)) }
+    @inlinable public borrowing func copy(_ range: ByteRange, to target: inout ByteBuffer) {
+        target.append(span(range))
+    }
 
     /// Appends a copy of this buffer's own readable bytes in `range`, clamped to what is there.
     @inlinable public mutating func appendOwn(_ range: ByteRange) {

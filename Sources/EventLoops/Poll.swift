@@ -7,7 +7,9 @@ internal import CLibuv
 open class Poll {
     /// What a descriptor is watched for, or found to be.
     public struct Events: OptionSet, Sendable {
+        /// One bit for each event, as libuv numbers them.
         public let rawValue: Int32
+        /// A set of these bits.
         public init(rawValue: Int32) { self.rawValue = rawValue }
         /// Bytes, an end of stream, an error or a new connection can be read.
         public static let readable = Events(rawValue: 1)

@@ -97,7 +97,8 @@ private struct Explainer {
     private mutating func read(_ request: Explanation.Request) throws(ExplanationError) {
         let words = request.line.split(separator: " ", maxSplits: 1).map(String.init)
         guard words.count == 2 else {
-            throw ExplanationError(description: "expected a method and a path, such as 'GET /tasks/42', found '\(request.line)'")
+            throw ExplanationError(
+                description: "expected a method and a path, such as 'GET /tasks/42', found '\(request.line)'")
         }
         var target = words[1]
         var host = "localhost"
@@ -117,7 +118,8 @@ private struct Explainer {
         case .complete, .incomplete:
             throw ExplanationError(description: "a header must be one line of the form 'name: value'")
         case .failed(let error):
-            throw ExplanationError(description: "the request would be refused: \(error.cause.status) \(error.cause.name), \(error.detail)")
+            throw ExplanationError(
+                description: "the request would be refused: \(error.cause.status) \(error.cause.name), \(error.detail)")
         }
         var ids = IDGenerator(seed: 1, 2, 3, 4)
         let peer = PeerAddress(address: IPAddress(ipv4: 0x7F00_0001), port: 0, isUnix: true)
@@ -144,7 +146,7 @@ private struct Explainer {
         let action = snapshot.actions[number]
         for slot in action.flagSlots { decide(slot) }
         switch action {
-        case .forward(let plan): add("to", describe(plan.target, named: nil))
+        case .forward(let plan): add("to", describe(plan.target))
         case .respond: add("answer", "a fixed one")
         case .redirect: add("answer", "a redirect")
         case .aggregate(let plan): explain(plan)
@@ -158,7 +160,8 @@ private struct Explainer {
                 let needs = plan.plan.dependencies(of: number).map { plan.plan.parts[$0].name }
                 let start = stage == 0 ? "at once" : "after " + needs.joined(separator: ", ")
                 let kind = part.isOptional ? ", optional" : ""
-                add("part \(part.name)", "\(start): \(part.method) \(part.path) to \(describe(plan.targets[number], named: nil))\(kind)")
+                let target = describe(plan.targets[number])
+                add("part \(part.name)", "\(start): \(part.method) \(part.path) to \(target)\(kind)")
             }
         }
         let chain = plan.plan.longestChain.map { plan.plan.parts[$0].name }.joined(separator: ", then ")
@@ -179,12 +182,14 @@ private struct Explainer {
         for step in explanation.steps { add("", step) }
     }
 
-    private func describe(_ target: Target, named: String?) -> String {
+    private func describe(_ target: Target) -> String {
         let number = snapshot.upstream(for: target, decisions)
         let upstream = loaded.configuration.upstreams[number]
         let servers = upstream.servers.map { $0.url.description }.joined(separator: ", ")
         var text = "\(upstream.name) (\(servers))"
-        if case .context(let context) = target { text = "context \(loaded.configuration.contexts[context].name) → " + text }
+        if case .context(let context) = target {
+            text = "context \(loaded.configuration.contexts[context].name) → " + text
+        }
         return text
     }
 }

@@ -96,7 +96,8 @@ final class ForwardExchange: UpstreamAttempt {
         upstream.host.append(exchange.head, endpoint: endpoint, to: &buffer)
         buffer.append("\r\n")
         ForwardingHeaders.appendEndToEndFields(
-            of: exchange.head, policy: plan.requestPolicy, peerIsTrusted: exchange.identity.peerIsTrusted, into: &buffer)
+            of: exchange.head, policy: plan.requestPolicy, peerIsTrusted: exchange.identity.peerIsTrusted, into: &buffer
+        )
         buffer.append(plan.requestLines)
         exchange.appendGatewayFields(spanID: span.spanID, to: &buffer)
         switch framing {

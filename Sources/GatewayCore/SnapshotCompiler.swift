@@ -46,7 +46,8 @@ struct SnapshotCompiler {
             SnapshotParts(
                 generation: generation, routes: table.routes, actions: actions,
                 routeNames: configuration.routes.map { Array($0.name.utf8) }, identity: identityRules(),
-                propagation: Propagation(gateway.tracing.propagate), sampler: Sampler(ratio: gateway.tracing.sampleRatio),
+                propagation: Propagation(gateway.tracing.propagate),
+                sampler: Sampler(ratio: gateway.tracing.sampleRatio),
                 contexts: contexts, slots: slots, flags: flags, limits: ConnectionLimits(gateway),
                 accessLog: accessLogSettings(),
                 edges: gateway.listeners.map { $0.edge == .continue ? .continue : .restart },
@@ -132,7 +133,8 @@ struct SnapshotCompiler {
             target: target, flagSlots: flagSlots(of: [target]), bodyLimit: forward.maxBody.bytes ?? .max,
             rewrite: forward.rewrite.map { template($0, captures, path + ["rewrite"]) },
             requestPolicy: FieldPolicy(
-                identity: identityHeaders, removed: forward.requestHeaders.set.map(\.name) + forward.requestHeaders.remove),
+                identity: identityHeaders,
+                removed: forward.requestHeaders.set.map(\.name) + forward.requestHeaders.remove),
             requestLines: Self.lines(forward.requestHeaders.set + forward.requestHeaders.add),
             responsePolicy: FieldPolicy(
                 identity: [], removed: forward.responseHeaders.set.map(\.name) + forward.responseHeaders.remove),

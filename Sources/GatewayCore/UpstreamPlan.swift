@@ -70,7 +70,8 @@ enum HashKey: Equatable, Sendable {
         switch self {
         case .user: exchange.identity.user.isEmpty ? nil : exchange.hash(exchange.identity.user)
         case .path: exchange.hash(exchange.head.path)
-        case .header(let name): exchange.head.onlyField(named: name.span).map { exchange.hash(exchange.head.fields[$0].value) }
+        case .header(let name):
+            exchange.head.onlyField(named: name.span).map { exchange.hash(exchange.head.fields[$0].value) }
         case .cookie(let name): exchange.head.cookie(named: name.span).map { exchange.hash($0) }
         }
     }

@@ -47,7 +47,8 @@ extension Cause {
 extension RequestHead {
     /// Fills in what the templates of a view need of the request.
     borrowing func fill(
-        _ inputs: inout TemplateInputs, _ table: TemplateInputTable, _ captures: borrowing RouteCaptures, user: ByteRange
+        _ inputs: inout TemplateInputs, _ table: TemplateInputTable, _ captures: borrowing RouteCaptures,
+        user: ByteRange
     ) {
         var needsQuery = false
         for slot in 0..<table.count {
@@ -163,7 +164,8 @@ extension SnapshotCompiler {
         let place = path + [part]
         // A part's call stands in `get`, or in the members of `request`.
         let candidates =
-            issue.key == "path" ? [place + ["get"], place + ["request", "path"]] : [place + [issue.key], place + ["request", issue.key]]
+            issue.key == "path"
+            ? [place + ["get"], place + ["request", "path"]] : [place + [issue.key], place + ["request", issue.key]]
         return candidates.first { stands($0) } ?? place
     }
 }

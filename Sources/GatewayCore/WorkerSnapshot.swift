@@ -29,7 +29,8 @@ final class WorkerSnapshot {
     private let settings: [UpstreamSettings]
     /// The answer to `OPTIONS *`.
     let aboutServer = RespondPlan(
-        bodyLimit: 0, status: 204, lines: Array("Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n".utf8), body: [])
+        bodyLimit: 0, status: 204, lines: Array("Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n".utf8),
+        body: [])
     /// The upstreams, by their number; filled in by the worker, on whose loop they live.
     private(set) var upstreams: [UpstreamPlan] = []
 

@@ -303,7 +303,11 @@ package final class HTTP1Connection: Poll {
         for index in max(taken - held - bytes.count, 0)..<max(lineEnd.utf8CodeUnitCount, 0) {
             exchange.output.append(lineEnd.utf8Start[index])
         }
-        if exchange.output.isEmpty { unblocked(exchange) } else { blocked(by: result == .bytes(taken) ? .wouldBlock : result) }
+        if exchange.output.isEmpty {
+            unblocked(exchange)
+        } else {
+            blocked(by: result == .bytes(taken) ? .wouldBlock : result)
+        }
     }
 
     private func blocked(by result: TransferResult) {

@@ -22,7 +22,9 @@ extension ServerExchange {
     }
 
     /// Whether an interim answer may be sent now.
-    package final var canTakeInterim: Bool { response == .none && head.version == .http11 && connection?.isOpen == true }
+    package final var canTakeInterim: Bool {
+        response == .none && head.version == .http11 && connection?.isOpen == true
+    }
 
     /// Begins the answer's head: the caller appends its fields to `output` and calls ``endHead(_:hasDate:)``.
     package final func beginHead(status: UInt16) {

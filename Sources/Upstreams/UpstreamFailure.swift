@@ -42,6 +42,7 @@ public enum UpstreamFailure: Error, Equatable, Sendable {
         }
     }
 
+    /// Whether both are of one kind; the detail of a broken answer does not count.
     public static func == (left: UpstreamFailure, right: UpstreamFailure) -> Bool {
         switch (left, right) {
         case (.connectFailed, .connectFailed), (.dnsFailed, .dnsFailed), (.tlsFailed, .tlsFailed), (.closed, .closed),

@@ -6,7 +6,7 @@ import CMimalloc
 struct Banyan: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "banyan",
-        abstract: "The API gateway for leaving a monolith: each request goes, by feature flag and per user, to the old or the new.",
+        abstract: "The API gateway for leaving a monolith: by feature flag, per user, to the old or the new.",
         discussion: """
             EXAMPLES
               banyan check                                 is routes.json right, and what does it do?

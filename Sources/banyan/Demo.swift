@@ -109,7 +109,9 @@ private final class DemoShow {
 
     private func tookLine(_ line: String, from name: String) {
         Output.line("\(name.padded(to: 13)) \(line)")
-        guard line.contains("listening on"), waitingFor.remove(name) != nil, waitingFor.isEmpty, !isEnding else { return }
+        guard line.contains("listening on"), waitingFor.remove(name) != nil, waitingFor.isEmpty, !isEnding else {
+            return
+        }
         if name == "gateway" {
             printWhatToTry()
         } else {
@@ -146,7 +148,9 @@ private final class DemoShow {
                 Output.error("demo: \(child.name) could not be started; is its port in use?")
                 exitCode = 69
                 end()
-            } else if let port = configuration.upstreams.first(where: { $0.name == child.name })?.servers.first?.url.port {
+            } else if let port = configuration.upstreams.first(where: { $0.name == child.name })?.servers.first?.url
+                .port
+            {
                 Output.line("              start it again with: \(folder)tasksystem \(child.name) --port \(port)")
             }
         }

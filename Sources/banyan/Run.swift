@@ -65,7 +65,8 @@ struct Run: ParsableCommand {
         do {
             let token = try section.token.map { try $0.value(files: .system) }
             guard let address = SocketAddress.resolving(section.address).first else {
-                throw CommandFailure(message: "cannot listen on \(section.address): the name has no address", exitCode: 69)
+                throw CommandFailure(
+                    message: "cannot listen on \(section.address): the name has no address", exitCode: 69)
             }
             return try AdminServer(gateway: gateway, socket: ListeningSocket(address), token: token)
         } catch let error as ListenError {
