@@ -144,7 +144,7 @@ final class GatewayProcess {
     var url: String { "http://\(place)" }
 
     /// A connection to it.
-    func client() throws -> RawClient { try RawClient(place) }
+    func client() throws -> RawClient { try RawClient(place, of: self) }
 
     /// One request on a connection of its own.
     func exchange(_ line: String, _ fields: [String] = [], body: String? = nil) throws -> HTTPText {

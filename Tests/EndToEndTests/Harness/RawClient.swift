@@ -4,7 +4,13 @@ import Foundation
 final class RawClient {
     let wire: Wire
 
-    init(_ place: SocketPlace) throws { wire = Wire(adopting: try place.connect()) }
+    /// The gateway, which lives at least as long as its clients.
+    private let gateway: GatewayProcess?
+
+    init(_ place: SocketPlace, of gateway: GatewayProcess? = nil) throws {
+        wire = Wire(adopting: try place.connect())
+        self.gateway = gateway
+    }
 
     var transcript: String { wire.transcript }
 
