@@ -33,6 +33,13 @@ final class ConnectionPool {
         self.bounds = bounds
     }
 
+    deinit {
+        for pending in opening {
+            pending.cancel()
+            bounds.giveConnection()
+        }
+    }
+
     /// Connections that no request uses.
     var idleCount: Int { idle.count }
     /// Connections that are open or being opened.
@@ -158,20 +165,20 @@ final class ConnectionPool {
     }
 
     fileprivate func connected(_ pending: PendingConnection, _ stream: consuming ConnectionStream) {
-        opening.removeAll { $0 === pending }
         guard let connection = UpstreamConnection(stream, pool: self, loop: loop) else {
-            gone()
-            if let attempt = nextWaiting() { attempt.fail(.connectFailed) }
+            connectionFailed(pending, .connectFailed)
             return
         }
+        opening.removeAll { $0 === pending }
         if let attempt = nextWaiting() { connection.begin(attempt) } else { release(connection) }
     }
 
     fileprivate func connectionFailed(_ pending: PendingConnection, _ failure: UpstreamFailure) {
         opening.removeAll { $0 === pending }
+        // Whoever it was opened for may have left: the others have connections of their own on the way.
+        let attempt = waiting.count > opening.count ? nextWaiting() : nil
         gone()
-        if let attempt = nextWaiting() { attempt.fail(failure) }
-        openForWaiting()
+        attempt?.fail(failure)
     }
 
     /// Takes a connection back that can carry another request.
@@ -229,6 +236,9 @@ private final class PendingConnection: ConnectWaiter {
             address, candidates: candidates, timeout: timeout, shared: curl, loop: loop, waiter: self)
         return connector != nil
     }
+
+    /// Gives up: the pool is not told.
+    func cancel() { connector?.cancel() }
 
     override func connected(_ stream: consuming ConnectionStream) { pool.connected(self, stream) }
 

@@ -16,10 +16,11 @@ package struct AttemptTimeouts: Equatable, Sendable {
 
 /// One try to have a request answered by one endpoint: the request's side of the seam to the transports.
 ///
-/// Events come in this order: ``writeHead(into:)`` and ``started()`` (a second time when a pooled connection turned out
-/// dead and a new one took its place), ``interimReceived()`` any number of times, ``headReceived()``, ``bodyReceived(_:)``
-/// and ``piecesEnded()`` as bytes come, ``ended()``. ``failed(_:)`` may come instead of any of them; after ``ended()``,
-/// ``failed(_:)`` or ``cancel()`` nothing comes, and the object may be used again. It belongs to one loop.
+/// Events come in this order: ``writeHead(into:)`` and ``started()`` (when a pooled connection turned out dead and a new
+/// one took its place, the head is asked for again, and ``writable()`` may follow), ``interimReceived()`` any number of
+/// times, ``headReceived()``, ``bodyReceived(_:)`` and ``piecesEnded()`` as bytes come, ``ended()``. ``failed(_:)`` may come
+/// instead of any of them; after ``ended()``, ``failed(_:)`` or ``cancel()`` nothing comes, and the object may be used
+/// again. It belongs to one loop.
 open class UpstreamAttempt {
     /// The head of the answer, interim or final; valid from its event on.
     package final var head = ResponseHead()
@@ -175,6 +176,8 @@ open class UpstreamAttempt {
     final func replayBody() {
         guard let transport else { return }
         if replay.count > 0 { transport.send(replay.span) }
-        if bodyHasEnded, framing != .none { transport.endRequest() }
+        guard framing != .none else { return }
+        // A source that paused while there was no connection would not hear of this one otherwise.
+        if bodyHasEnded { transport.endRequest() } else { writable() }
     }
 }

@@ -168,7 +168,7 @@ final class UpstreamConnection: UpstreamTransport {
             output.removeAll()
             requestIsWhole = false
             sendingFailed = true
-            if let poll, poll.watched.contains(.readable) { flushLater() } else { ended() }
+            flushLater()
             return false
         }
     }
@@ -291,6 +291,11 @@ final class UpstreamConnection: UpstreamTransport {
             attempt.head.keepsAlive && requestIsWhole && output.isEmpty && pending.isEmpty && rest == 0 && !isClosed
         attempt.finish()
         wasUsed = true
+        if isPaused {
+            // The attempt paused at its last piece: the connection is watched again, for the next one and for its end.
+            isPaused = false
+            updateWatch()
+        }
         if isReusable { pool.release(self) } else { close() }
         attempt.ended()
     }
