@@ -18,6 +18,7 @@ final class StubUpstream: Sendable {
         var closed = 0
         var requests: [HTTPText] = []
         var open: Set<CInt> = []
+        var isListening = true
     }
 
     /// Listens on a free port, or on the port of one that was stopped before.
@@ -83,7 +84,14 @@ final class StubUpstream: Sendable {
     }
 
     /// Refuses connections from now on.
-    func stop() { shutdown(listener, CInt(SHUT_RDWR)) }
+    func stop() {
+        state.withLock { state in
+            // Once only: the thread that accepts closes the socket then, and its number may be another's right after.
+            guard state.isListening else { return }
+            state.isListening = false
+            shutdown(listener, CInt(SHUT_RDWR))
+        }
+    }
 
     /// Refuses connections from now on, and ends those that there are, as the death of a process does.
     func kill() {
