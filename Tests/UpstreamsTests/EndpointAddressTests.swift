@@ -1,0 +1,28 @@
+import Testing
+
+@testable import Upstreams
+
+@Suite struct EndpointAddressTests {
+    /// The port is left out of `Host` where it is the scheme's own (RFC 9110 §4.2.3).
+    @Test(arguments: [
+        (false, "a.example", 80, "a.example", "a.example:80"),
+        (false, "a.example", 443, "a.example:443", "a.example:443"),
+        (true, "a.example", 443, "a.example", "a.example:443"), (true, "a.example", 80, "a.example:80", "a.example:80"),
+        (false, "::1", 8080, "[::1]:8080", "[::1]:8080"), (true, "::1", 443, "[::1]", "[::1]:443"),
+    ] as [(Bool, String, UInt16, String, String)])
+    func anAddressIsWrittenForItsPlace(secure: Bool, host: String, port: UInt16, field: String, text: String) {
+        let address = EndpointAddress(isSecure: secure, host: host, port: port)
+        #expect(address.hostField == field)
+        #expect(address.text == text)
+    }
+
+    /// What has been taken can be given back, and no more than the bound is taken.
+    @Test func boundsCountWhatIsTaken() {
+        let bounds = UpstreamBounds(connections: 2, requests: 1, pending: 0)
+        #expect(bounds.takeConnection() && bounds.takeConnection() && !bounds.takeConnection())
+        bounds.giveConnection()
+        #expect(bounds.takeConnection() && !bounds.takeConnection())
+        #expect(bounds.takeRequest() && !bounds.takeRequest())
+        #expect(!bounds.takePending())
+    }
+}
