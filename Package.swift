@@ -88,6 +88,8 @@ let package = Package(
         .testTarget(name: "TelemetryTests", dependencies: ["ByteBuffers", "Telemetry"]),
         .testTarget(name: "AggregationTests", dependencies: ["Aggregation", "ByteBuffers", "JSON"]),
         .testTarget(
+            name: "UpstreamsTests", dependencies: ["ByteBuffers", "EventLoops", "HTTPMessage", "Upstreams"]),
+        .testTarget(
             name: "HTTPListenerTests", dependencies: ["ByteBuffers", "EventLoops", "HTTPListener", "HTTPMessage"]),
         .testTarget(name: "TaskSystemTests", dependencies: ["tasksystem"]),
         .testTarget(name: "EndToEndTests", dependencies: ["banyan", "tasksystem"]),
