@@ -43,6 +43,7 @@ final class Wire {
             } else if errno == EAGAIN {
                 try wait(for: POLLOUT, deadline, "the peer does not read")
             } else if errno != EINTR {
+                wasReset = true
                 throw failure("cannot send: \(String(cString: strerror(errno)))")
             }
         }
