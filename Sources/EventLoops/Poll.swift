@@ -58,8 +58,10 @@ open class Poll {
             guard let data = handle?.pointee.data else { return }
             // SAFETY: data is set while the object lives and watches.
             let poll = Unmanaged<Poll>.fromOpaque(data).takeUnretainedValue()
-            // An error of the watch itself shows when the descriptor is read.
-            poll.ready(status < 0 ? [.readable, .writable] : Events(rawValue: events))
+            guard status < 0 else { return poll.ready(Events(rawValue: events)) }
+            // A connection that was reset: libuv has ended the watch by itself. Whoever goes on watching is told again.
+            poll.watched = []
+            poll.ready([.readable, .writable, .disconnect])
         }
     }
 

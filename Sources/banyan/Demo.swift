@@ -45,6 +45,8 @@ private final class DemoShow {
     private var gateway: ChildProcess?
     private var signals: [SignalSource] = []
     private var waitingFor: Set<String> = []
+    /// Signals alone do not keep a loop running, and the last child's end must not be missed.
+    private var keepAlive: ActionTimer?
     private var isEnding = false
     private var exitCode: Int32 = 0
 
@@ -70,6 +72,8 @@ private final class DemoShow {
     }
 
     func run() -> Int32 {
+        keepAlive = ActionTimer(loop: loop) {}
+        keepAlive?.schedule(after: 1 << 40)
         do {
             for number in [SIGINT, SIGTERM, SIGHUP] {
                 signals.append(try SignalSource(loop: loop, signal: number) { [unowned self] in end() })

@@ -9,6 +9,37 @@ extension EndToEnd {
         private static let large = 256 << 20
         private static let mebibyte = 1 << 20
 
+        @Test("Clients that are cut off in every phase leave no descriptor behind")
+        func descriptors() throws {
+            let stub = try StubUpstream { connection in
+                while let request = try connection.request() {
+                    if request.target == "/held" { return try connection.awaitEnd() }
+                    try connection.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+                }
+            }
+            let gateway = try GatewayProcess(GatewaySetup(forwardingTo: stub))
+            #expect(try gateway.exchange("GET /").status == 200)
+            let phases = [
+                "", "GET / HT", "GET / HTTP/1.1\r\nHost: a\r\n", "GET /held HTTP/1.1\r\nHost: a\r\n\r\n",
+                "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf",
+                "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nha",
+                "GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
+            ]
+            let before = try gateway.process.descriptors()
+            for round in 0..<20 {
+                for phase in phases {
+                    let client = try gateway.client()
+                    if !phase.isEmpty { try client.send(phase) }
+                    if round.isMultiple(of: 2) { client.close() } else { client.reset() }
+                }
+            }
+            // What is open to the upstream is the pool, of which one connection was there before.
+            try eventually("the descriptors are given back") {
+                try gateway.process.descriptors() < before + stub.connections - stub.closedConnections
+            }
+            #expect(try gateway.exchange("GET /").text == "ok")
+        }
+
         @Test("A large upload and a large download at flat memory")
         func largeBodies() throws {
             let stub = try StubUpstream { connection in
