@@ -12,12 +12,14 @@ extension EndToEnd {
             init() throws {
                 folder = try TemporaryFolder()
                 try openssl(
-                    "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.crt", "-days", "2",
+                    "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.crt", "-days",
+                    "2",
                     "-subj", "/CN=authority")
                 try folder.write("names", "subjectAltName=DNS:localhost")
                 for name in ["server", "client"] {
                     try openssl(
-                        "req", "-newkey", "rsa:2048", "-nodes", "-keyout", "\(name).key", "-out", "\(name).csr", "-subj",
+                        "req", "-newkey", "rsa:2048", "-nodes", "-keyout", "\(name).key", "-out", "\(name).csr",
+                        "-subj",
                         "/CN=\(name)")
                     try openssl(
                         "x509", "-req", "-in", "\(name).csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial",
@@ -42,8 +44,10 @@ extension EndToEnd {
             "The certificate, its name and the client's own certificate decide",
             arguments: [
                 (#""ca": "@/ca.crt", "certificate": "@/client.crt", "key": "@/client.key""#, 200, nil),
-                (#""ca": "@/ca.crt", "certificate": "@/client.crt", "key": "@/client.key", "serverName": "other.example""#,
-                    502, "tls_failed"),
+                (
+                    #""ca": "@/ca.crt", "certificate": "@/client.crt", "key": "@/client.key", "serverName": "x.example""#,
+                    502, "tls_failed"
+                ),
                 (#""ca": "@/client.crt", "certificate": "@/client.crt", "key": "@/client.key""#, 502, "tls_failed"),
                 (#""ca": "@/ca.crt""#, 502, "tls_failed"),
                 (#""verify": false, "certificate": "@/client.crt", "key": "@/client.key""#, 200, nil),
