@@ -70,9 +70,9 @@ final class Exchange: ServerExchange {
     private func identify() {
         let snapshot = worker.snapshot
         self.snapshot = snapshot
-        guard let connection else { return }
-        identity.read(head, peer: connection.peer, rules: snapshot.identity, ids: &worker.ids)
-        let policy = identity.peerIsTrusted ? EdgePolicy.continue : snapshot.edge(of: connection.listenerIndex)
+        guard let channel else { return }
+        identity.read(head, peer: channel.peer, rules: snapshot.identity, ids: &worker.ids)
+        let policy = identity.peerIsTrusted ? EdgePolicy.continue : snapshot.edge(of: channel.listenerIndex)
         trace.begin(
             from: head, policy: policy, propagation: snapshot.propagation, sampler: snapshot.sampler,
             ids: &worker.ids, at: receivedAt)

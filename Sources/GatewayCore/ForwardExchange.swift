@@ -63,7 +63,7 @@ final class ForwardExchange: UpstreamAttempt {
     /// Ends the request, with the trailers that the client sent.
     func endRequest() {
         var trailers = ByteBuffer()
-        if let plan { exchange.connection?.appendRequestTrailers(policy: plan.requestPolicy, to: &trailers) }
+        if let plan { exchange.channel?.appendRequestTrailers(policy: plan.requestPolicy, to: &trailers) }
         endBody(trailers: trailers)
     }
 

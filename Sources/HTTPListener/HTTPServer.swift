@@ -10,7 +10,7 @@ open class HTTPServer {
     package final let loop: EventLoop
     package final var limits: ConnectionLimits
     private var listeners: [Listener] = []
-    private var connections: [HTTP1Connection] = []
+    private var connections: [Connection] = []
     private var spare: [ServerExchange] = []
     private var perAddress: [IPAddress: Int] = [:]
     private var dateText = DateText()
@@ -61,13 +61,13 @@ open class HTTPServer {
             if count >= most { return }
             perAddress[peer.address] = count + 1
         }
-        let connection = HTTP1Connection(server: self, descriptor: descriptor, peer: peer, listener: listener.index)
+        let connection = Connection(server: self, descriptor: descriptor, peer: peer, listener: listener.index)
         connection.slot = connections.count
         connections.append(connection)
         connection.start()
     }
 
-    final func closed(_ connection: HTTP1Connection) {
+    final func closed(_ connection: Connection) {
         let slot = connection.slot
         guard slot >= 0, slot < connections.count, connections[slot] === connection else { return }
         let wasFull = !hasRoom

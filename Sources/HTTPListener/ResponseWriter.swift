@@ -5,25 +5,27 @@ import HTTPMessage
 extension ServerExchange {
     /// Sends `100 Continue` if the client waits for it.
     package final func sendContinue() {
-        guard head.expectsContinue, response == .none, let connection, connection.awaitsContinue else { return }
-        connection.awaitsContinue = false
-        output.append("HTTP/1.1 100 Continue\r\n\r\n")
-        connection.flush()
+        guard head.expectsContinue, response == .none, let channel, channel.awaitsContinue else { return }
+        channel.awaitsContinue = false
+        channel.sendContinue(self)
     }
 
     /// Begins an interim answer (1xx); the caller appends its fields to `output`, then calls ``endInterim()``.
     /// HTTP/1.0 clients know no interim answers: the caller asks ``canTakeInterim`` first.
-    package final func beginInterim(status: UInt16) { appendStatusLine(status) }
+    package final func beginInterim(status: UInt16) {
+        self.status = status
+        channel?.beginHead(self, status: status)
+    }
 
     /// Ends an interim answer and sends it.
     package final func endInterim() {
-        output.append("\r\n")
-        connection?.flush()
+        channel?.endInterim(self)
+        status = 0
     }
 
     /// Whether an interim answer may be sent now.
     package final var canTakeInterim: Bool {
-        response == .none && head.version == .http11 && connection?.isOpen == true
+        response == .none && head.version != .http10 && channel?.isOpen == true
     }
 
     /// Begins the answer's head: the caller appends its fields to `output` and calls ``endHead(_:hasDate:)``.
@@ -31,15 +33,7 @@ extension ServerExchange {
         precondition(response == .none, "one answer for each request")
         response = .head
         self.status = status
-        appendStatusLine(status)
-    }
-
-    private final func appendStatusLine(_ status: UInt16) {
-        output.append("HTTP/1.1 ")
-        output.appendDecimal(status)
-        output.append(" ")
-        output.append(StatusCode.reasonPhrase(status))
-        output.append("\r\n")
+        channel?.beginHead(self, status: status)
     }
 
     /// Ends the answer's head with the framing of its body, which follows by ``write(_:)``.
@@ -48,28 +42,17 @@ extension ServerExchange {
     ///   - body: how the body is sent.
     ///   - hasDate: whether a `Date` field was written already.
     package final func endHead(_ body: ResponseBody, hasDate: Bool = false) {
-        guard let connection else { return }
+        guard let channel else { return }
         response = .body
         bodyMode = body
         switch body {
         case .none(let declared):
             if let declared { appendContentLength(declared) }
-        case .length(let length):
-            appendContentLength(length)
-        case .stream where head.version == .http11:
-            isChunked = true
-            output.append("Transfer-Encoding: chunked\r\n")
-        case .stream:
-            connection.mustClose = true
+        case .length(let length): appendContentLength(length)
+        case .stream: break
         }
-        if !hasDate { connection.server.appendDate(to: &output) }
-        connection.decidePersistence()
-        if connection.mustClose {
-            output.append("Connection: close\r\n")
-        } else if head.version == .http10 {
-            output.append("Connection: keep-alive\r\n")
-        }
-        output.append("\r\n")
+        if !hasDate { channel.connection.server.appendDate(to: &output) }
+        channel.endHead(self, body)
     }
 
     private final func appendContentLength(_ length: UInt64) {
@@ -79,18 +62,18 @@ extension ServerExchange {
     }
 
     /// Sends a piece of the body. Pieces after which ``outputIsFull`` holds are kept, but the source should pause until
-    /// ``downstreamWritable()``. What a body without bytes must not have is dropped.
+    /// ``downstreamWritable()``. What a body without bytes must not have is dropped, as is what exceeds its length.
     package final func write(_ bytes: Span<UInt8>) {
-        guard response == .body, let connection, bytes.count > 0 else { return }
-        if case .none = bodyMode { return }
-        bytesSent &+= UInt64(bytes.count)
-        if isChunked { output.appendChunkHeader(size: bytes.count) }
-        if bytes.count >= HTTP1Connection.directWriteSize, connection.isOpen {
-            connection.flush(with: bytes, chunkEnd: isChunked)
-        } else {
-            output.append(bytes)
-            if isChunked { output.append("\r\n") }
+        guard response == .body, let channel, bytes.count > 0 else { return }
+        switch bodyMode {
+        case .none: return
+        case .length(let length) where UInt64(bytes.count) > length &- bytesSent:
+            abortResponse()
+            return
+        case .length, .stream: break
         }
+        bytesSent &+= UInt64(bytes.count)
+        channel.write(self, bytes)
         if outputIsFull { outputWasFull = true }
     }
 
@@ -98,39 +81,35 @@ extension ServerExchange {
     package final func write(_ bytes: [UInt8]) { write(bytes.span) }
 
     /// Sends what has been written so far; to be called at the end of each event that wrote something.
-    package final func flush() { connection?.flush() }
+    package final func flush() { channel?.flush() }
 
     /// Ends the answer regularly and sends it.
     ///
-    /// - Parameter trailers: field lines that follow a chunked body, each with its line's end; dropped otherwise.
+    /// - Parameter trailers: field lines that follow a body of no declared length, each with its line's end; dropped
+    ///   where they cannot be sent.
     package final func endResponse(trailers: borrowing ByteBuffer) {
-        guard response == .body, let connection else { return }
+        guard response == .body, let channel else { return }
         if case .length(let length) = bodyMode, bytesSent != length {
             abortResponse()
             return
         }
-        if isChunked {
-            output.append("0\r\n")
-            output.append(trailers.span)
-            output.append("\r\n")
-        }
         response = .ended
-        connection.responseEnded()
+        channel.responseEnded(self, trailers: trailers)
     }
 
     /// Ends the answer regularly and sends it.
     package final func endResponse() { endResponse(trailers: ByteBuffer()) }
 
-    /// Cuts the answer off: the connection is closed so that the client sees that it is not whole.
+    /// Cuts the answer off: the client sees that it is not whole.
     package final func abortResponse() {
-        guard response != .ended, response != .aborted, let connection else { return }
+        guard response != .ended, response != .aborted, let channel else { return }
         response = .aborted
-        connection.responseAborted()
+        channel.responseAborted(self)
     }
 
     /// Stops reading the request's body until ``resumeBody()``.
-    package final func pauseBody() { connection?.pauseBody() }
+    package final func pauseBody() { channel?.pauseBody() }
 
     /// Goes on reading the request's body.
-    package final func resumeBody() { connection?.resumeBody() }
+    package final func resumeBody() { channel?.resumeBody() }
 }

@@ -40,8 +40,8 @@ open class ServerExchange {
     package final var head = RequestHead()
     /// What goes to the client: heads are written here, by ``beginHead(status:)``, the caller's fields, ``endHead(_:)``.
     package final var output = ByteBuffer()
-    /// The connection, until ``finished()``.
-    package internal(set) final var connection: HTTP1Connection?
+    /// Where the request came from and its answer goes to, until ``finished()``.
+    package internal(set) final var channel: ExchangeChannel?
     /// Bytes that the request's body may have; to be set in ``headReceived()``.
     package final var bodyLimit = UInt64.max
     /// Bytes of the request's body received, without framing.
@@ -56,7 +56,6 @@ open class ServerExchange {
     package internal(set) final var refusal: RequestError?
     final var response = ResponseState.none
     final var bodyMode = ResponseBody.none(declared: nil)
-    final var isChunked = false
     final var outputWasFull = false
 
     /// Where the answer stands.
@@ -92,7 +91,7 @@ open class ServerExchange {
     // MARK: - What subclasses ask
 
     /// Whether an answer can still be begun.
-    package final var canRespond: Bool { response == .none && connection?.isOpen == true }
+    package final var canRespond: Bool { response == .none && channel?.isOpen == true }
 
     /// Whether a final head has been written.
     package final var hasResponded: Bool { response != .none }
@@ -103,8 +102,8 @@ open class ServerExchange {
     /// Whether the source of the answer should pause.
     package final var outputIsFull: Bool { output.count >= ConnectionLimits.highWater }
 
-    final func prepare(on connection: HTTP1Connection, at time: UInt64) {
-        self.connection = connection
+    final func prepare(on channel: ExchangeChannel, at time: UInt64) {
+        self.channel = channel
         receivedAt = time
         bodyLimit = .max
         bytesReceived = 0
@@ -113,12 +112,11 @@ open class ServerExchange {
         status = 0
         response = .none
         bodyMode = .none(declared: nil)
-        isChunked = false
         outputWasFull = false
     }
 
     final func reset() {
-        connection = nil
+        channel = nil
         head.reset()
         output.removeAll(keeping: 16_384)
     }

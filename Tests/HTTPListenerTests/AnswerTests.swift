@@ -80,7 +80,7 @@ import Testing
                 most = max(most, exchange.output.count)
             }
             exchange.flush()
-            if written >= size, !exchange.hasEnded, exchange.connection != nil { exchange.endResponse() }
+            if written >= size, !exchange.hasEnded, exchange.channel != nil { exchange.endResponse() }
         }
         bench.server.answer = { exchange in
             exchange.onWritable = fill

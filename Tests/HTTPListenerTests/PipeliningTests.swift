@@ -115,7 +115,7 @@ import Testing
         client.send(Self.get("/first") + Self.get("/second"))
         try #require(bench.drive { bench.server.running.count == 1 })
         bench.settle()
-        var connection = bench.server.running[0].connection
+        var connection = bench.server.running[0].channel?.connection
         bench.server.running[0].reply("one")
         connection?.close()
         connection = nil

@@ -1,0 +1,169 @@
+package import EventLoops
+import Glibc
+
+/// One accepted connection of a client: its socket, its deadlines, and the protocol that is spoken on it.
+///
+/// It knows when bytes can be read and written, never what they mean. What speaks the protocol keeps it alive, and is let
+/// go when the connection closes.
+package final class Connection: Poll {
+    package unowned let server: HTTPServer
+    /// The client's end.
+    package let peer: PeerAddress
+    /// Which of the configured listeners accepted it.
+    package let listenerIndex: Int
+    var slot = -1
+    /// Whether it has been closed; nothing can be sent or received any more.
+    private(set) var isClosed = false
+
+    private var descriptor: Descriptor
+    private var session = Session.none
+    private var readTimer: ConnectionTimer?
+    private var writeTimer: ConnectionTimer?
+
+    /// What speaks on the connection.
+    private enum Session {
+        case none
+        case http1(HTTP1Connection)
+    }
+
+    init(server: HTTPServer, descriptor: consuming Descriptor, peer: PeerAddress, listener: Int) {
+        self.server = server
+        self.descriptor = descriptor
+        self.peer = peer
+        listenerIndex = listener
+        super.init(loop: server.loop)
+    }
+
+    /// Begins to read.
+    func start() {
+        session = .http1(HTTP1Connection(on: self))
+        do {
+            try open(descriptor.number)
+        } catch {
+            close()
+            return
+        }
+        limitReading(to: server.limits.headTimeout)
+        watch(.readable)
+    }
+
+    // MARK: - Events
+
+    public override func ready(_ events: Events) {
+        if events.contains(.writable), case .http1(let session) = session { session.flush() }
+        if isClosed { return }
+        if events.contains(.readable), watched.contains(.readable) {
+            read()
+        } else if events.contains(.disconnect) {
+            close()
+        }
+    }
+
+    private func read() {
+        let number = descriptor.number
+        let result = loop.receive({ Descriptor.receive(number, into: $0) }) { input in
+            if case .http1(let session) = session { session.received(input) }
+        }
+        switch result {
+        case .bytes, .wouldBlock: break
+        case .ended, .failed: close()
+        }
+    }
+
+    // MARK: - Sending
+
+    /// Writes as much of `bytes` as the system takes.
+    func send(_ bytes: UnsafeRawBufferPointer) -> TransferResult { Descriptor.send(descriptor.number, bytes) }
+
+    /// Writes three pieces as if they were one; the result counts over all of them.
+    func send(
+        _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer, _ third: UnsafeRawBufferPointer
+    ) -> TransferResult { Descriptor.send(descriptor.number, first, second, third) }
+
+    // MARK: - Ends
+
+    /// Says to the client that nothing more comes.
+    func endWriting() { shutdown(descriptor.number, CInt(SHUT_WR)) }
+
+    /// Whether the client has sent what the system still holds.
+    var hasUnreadBytes: Bool {
+        var byte: UInt8 = 0
+        return recv(descriptor.number, &byte, 1, CInt(MSG_PEEK | MSG_DONTWAIT)) > 0
+    }
+
+    /// Closes it with a reset: a plain close would look like the regular end of a body that has no length.
+    func reset() {
+        guard !isClosed else { return }
+        var hard = linger(l_onoff: 1, l_linger: 0)
+        setsockopt(descriptor.number, SOL_SOCKET, SO_LINGER, &hard, socklen_t(MemoryLayout<linger>.size))
+        close()
+    }
+
+    /// Closes it, whatever it is doing.
+    package func close() {
+        guard !isClosed else { return }
+        isClosed = true
+        release()
+        readTimer?.cancel()
+        writeTimer?.cancel()
+        if case .http1(let session) = session { session.connectionClosed() }
+        session = .none
+        descriptor = Descriptor(owning: -1)
+        server.closed(self)
+    }
+
+    // MARK: - Times
+
+    /// Bounds what is read next, in milliseconds from now; the session is told when they are over.
+    func limitReading(to milliseconds: UInt64) {
+        let timer = readTimer ?? ConnectionTimer(self, .read)
+        readTimer = timer
+        timer.schedule(after: milliseconds)
+    }
+
+    /// Takes the bound of reading away.
+    func readWithoutLimit() { readTimer?.cancel() }
+
+    /// Bounds how long the client may take nothing of what is written, in milliseconds from now; then it is closed.
+    func limitWriting(to milliseconds: UInt64) {
+        let timer = writeTimer ?? ConnectionTimer(self, .write)
+        writeTimer = timer
+        timer.schedule(after: milliseconds)
+    }
+
+    /// Takes the bound of writing away.
+    func writeWithoutLimit() { writeTimer?.cancel() }
+
+    fileprivate func timeIsOver(_ kind: ConnectionTimer.Kind) {
+        switch kind {
+        case .write: close()
+        case .read: if case .http1(let session) = session { session.readTimeIsOver() }
+        }
+    }
+
+    /// Closes a connection that waits for a request and has been silent for a while; told during a drain.
+    func closeIfIdle(since now: UInt64) {
+        if case .http1(let session) = session { session.closeIfIdle(since: now) }
+    }
+
+    /// The drain time is over: an answer that has not begun becomes 503, everything else is cut off.
+    func drainTimeIsOver() {
+        if case .http1(let session) = session { session.drainTimeIsOver() }
+    }
+}
+
+/// A deadline of a connection.
+private final class ConnectionTimer: EventLoops.Timer {
+    enum Kind { case read, write }
+
+    private unowned let connection: Connection
+    private let kind: Kind
+
+    init(_ connection: Connection, _ kind: Kind) {
+        self.connection = connection
+        self.kind = kind
+        super.init(loop: connection.loop)
+    }
+
+    override func fire() { connection.timeIsOver(kind) }
+}
