@@ -1,19 +1,21 @@
 #!/usr/bin/env bash
 # The whole test suite in one command: installs what is missing, builds, and runs. The last line counts the tests.
 #
-#   scripts/test.sh                      everything
+#   scripts/test.sh                      everything, on a debug build, and on an optimised one what only that can show
 #   scripts/test.sh --asan               everything under AddressSanitizer
 #   scripts/test.sh --filter HTTPMessage what matches, as `swift test --filter` understands it
 set -euo pipefail
 
 swift_flags=(--scratch-path .build)
 filter=()
+measured=1
 while (($# > 0)); do
     case $1 in
         --asan)
             swift_flags=(--scratch-path .build-asan --sanitize address)
             # Leaks are looked for elsewhere: the test runner itself keeps what it made until its end.
             export ASAN_OPTIONS=detect_leaks=0
+            measured=0
             shift
             ;;
         --filter)
@@ -22,6 +24,7 @@ while (($# > 0)); do
                 exit 64
             fi
             filter+=(--filter "$2")
+            measured=0
             shift 2
             ;;
         *)
@@ -34,6 +37,13 @@ done
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 scripts/setup.sh
 swift build --build-tests "${swift_flags[@]}"
+if ((measured)); then
+    # What an optimised program alone can show: allocations per request, memory under large bodies.
+    optimised=(--configuration release --scratch-path .build-release --static-swift-stdlib)
+    swift build --product banyan "${optimised[@]}"
+    BANYAN_OPTIMISED=$(swift build "${optimised[@]}" --show-bin-path)
+    export BANYAN_OPTIMISED
+fi
 
 record=$(mktemp)
 trap 'rm -f "$record"' EXIT

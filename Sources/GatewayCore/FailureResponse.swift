@@ -67,26 +67,26 @@ extension Exchange {
         }
         let answer = FailureResponse(for: cause)
         let status = status ?? answer.status
-        var body = ByteBuffer()
-        var id = ByteBuffer()
-        appendRequestID(to: &id)
-        ProblemDocument.append(
-            cause: cause.name, status: status, detail: detail ?? answer.detail, requestID: id.span,
-            traceID: (trace.traceID.high, trace.traceID.low), into: &body)
-        beginHead(status: status)
-        output.append("Content-Type: application/problem+json\r\n")
-        if let seconds = answer.retryAfter {
-            output.append("Retry-After: ")
-            output.appendDecimal(seconds)
-            output.append("\r\n")
-        }
-        if cause == .methodNotAllowed { appendAllow() }
-        appendOwnFields()
-        if head.method == .head {
-            endHead(.none(declared: UInt64(body.count)))
-        } else {
-            endHead(.length(UInt64(body.count)))
-            write(body.span)
+        worker.draft { body, id in
+            appendRequestID(to: &id)
+            ProblemDocument.append(
+                cause: cause.name, status: status, detail: detail ?? answer.detail, requestID: id.span,
+                traceID: (trace.traceID.high, trace.traceID.low), into: &body)
+            beginHead(status: status)
+            output.append("Content-Type: application/problem+json\r\n")
+            if let seconds = answer.retryAfter {
+                output.append("Retry-After: ")
+                output.appendDecimal(seconds)
+                output.append("\r\n")
+            }
+            if cause == .methodNotAllowed { appendAllow() }
+            appendOwnFields()
+            if head.method == .head {
+                endHead(.none(declared: UInt64(body.count)))
+            } else {
+                endHead(.length(UInt64(body.count)))
+                write(body.span)
+            }
         }
         endResponse()
     }

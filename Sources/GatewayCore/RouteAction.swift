@@ -112,23 +112,28 @@ final class RedirectPlan {
     }
 
     func respond(_ exchange: Exchange) {
-        var target = ByteBuffer()
-        location.append(exchange, to: &target)
-        // To a client, `//host/x` is another site: no path that somebody sends may become one (CWE-601).
-        guard !(target.count > 1 && target[0] == UInt8(ascii: "/") && target[1] == UInt8(ascii: "/")) else {
+        var isSafe = true
+        exchange.worker.draft { target, _ in
+            location.append(exchange, to: &target)
+            // To a client, `//host/x` is another site: no path that somebody sends may become one (CWE-601).
+            isSafe = !(target.count > 1 && target[0] == UInt8(ascii: "/") && target[1] == UInt8(ascii: "/"))
+            if isSafe { begin(exchange, to: target) }
+        }
+        guard isSafe else {
             exchange.fail(.badRequest, detail: "the path cannot be redirected")
             return
         }
-        exchange.beginHead(status: status)
-        exchange.output.append("Location: ")
-        Self.append(target, to: &exchange.output)
-        exchange.output.append("\r\n")
         exchange.appendOwnFields()
         exchange.endHead(exchange.head.method == .head ? .none(declared: 0) : .length(0))
         exchange.endResponse()
     }
 
-    private static func append(_ bytes: borrowing ByteBuffer, to output: inout ByteBuffer) { output.append(bytes.span) }
+    private func begin(_ exchange: Exchange, to target: borrowing ByteBuffer) {
+        exchange.beginHead(status: status)
+        exchange.output.append("Location: ")
+        exchange.output.append(target.span)
+        exchange.output.append("\r\n")
+    }
 }
 
 /// A path made of literal pieces and captured parts of the request's own path, which are in their encoded form already

@@ -15,6 +15,13 @@ final class Worker {
     let loop: EventLoop
     private(set) var snapshot: WorkerSnapshot
     var ids: IDGenerator
+    /// Memory for texts that are made before their length is written; empty between two uses.
+    private var drafts = Drafts()
+
+    private struct Drafts: ~Copyable {
+        var first = ByteBuffer()
+        var second = ByteBuffer()
+    }
     private let mailbox: WorkerMailbox
     private let upstreams: UpstreamSet
     private let server: GatewayServer
@@ -63,6 +70,17 @@ final class Worker {
         guard exchange.decisions[slot] == nil, snapshot.slots.indices.contains(slot) else { return }
         let result = decider.decide(snapshot.slots[slot].flag, snapshot.flags, exchange.flagContext, &exchange.trace)
         exchange.decisions.set(result, in: slot)
+    }
+
+    /// Lends memory for two texts.
+    func draft(_ write: (_ first: inout ByteBuffer, _ second: inout ByteBuffer) -> Void) {
+        // Whoever asks again from inside gets fresh memory.
+        var lent = Drafts()
+        swap(&lent, &drafts)
+        write(&lent.first, &lent.second)
+        lent.first.removeAll(keeping: 4_096)
+        lent.second.removeAll(keeping: 4_096)
+        swap(&lent, &drafts)
     }
 
     /// Writes the line of an exchange that has ended.

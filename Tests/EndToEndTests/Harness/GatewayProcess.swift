@@ -119,7 +119,7 @@ final class GatewayProcess {
     /// Starts it and waits until it listens.
     init(
         _ setup: GatewaySetup, flags: String = GatewayProcess.noFlags, workers: Int = 1,
-        folder: TemporaryFolder? = nil
+        folder: TemporaryFolder? = nil, binary: String = Binaries.path("banyan"), environment: [String: String] = [:]
     ) throws {
         let folder = try folder ?? TemporaryFolder()
         self.setup = setup
@@ -127,7 +127,7 @@ final class GatewayProcess {
         try folder.write("routes.json", setup.text)
         try folder.write("flags.json", flags)
         let process = try RunningProcess(
-            Binaries.path("banyan"), ["run", "-c", folder.file("routes.json"), "--workers", "\(workers)"])
+            binary, ["run", "-c", folder.file("routes.json"), "--workers", "\(workers)"], environment: environment)
         self.process = process
         try process.line("where the gateway listens") { $0.hasSuffix("(admin)") }
         let places = process.lines().filter { $0.hasPrefix("banyan: listening on ") }

@@ -24,7 +24,9 @@ final class RunningProcess: Sendable {
     }
 
     /// Starts a program; it inherits no socket of the tests.
-    init(_ program: String, _ arguments: [String]) throws {
+    ///
+    /// - Parameter environment: variables beside those of the tests.
+    init(_ program: String, _ arguments: [String], environment: [String: String] = [:]) throws {
         command = ([program.split(separator: "/").last.map(String.init) ?? program] + arguments).joined(separator: " ")
         let pipes = [try Self.makePipe(), try Self.makePipe()]
         var actions = posix_spawn_file_actions_t()
@@ -43,9 +45,13 @@ final class RunningProcess: Sendable {
         var words: [UnsafeMutablePointer<CChar>?] = ([program] + arguments).map { strdup($0) }
         words.append(nil)
         defer { for word in words { free(word) } }
+        var variables: [UnsafeMutablePointer<CChar>?] = ProcessInfo.processInfo.environment
+            .merging(environment) { $1 }.map { strdup("\($0)=\($1)") }
+        variables.append(nil)
+        defer { for variable in variables { free(variable) } }
         var pid: pid_t = 0
         let status = Inheritance.lock.withLock { _ in
-            posix_spawn(&pid, program, &actions, &attributes, words, environ)
+            posix_spawn(&pid, program, &actions, &attributes, words, variables)
         }
         for pipe in pipes { close(pipe.writing) }
         guard status == 0 else {
@@ -178,6 +184,9 @@ enum Inheritance {
 /// The programs under test: beside the test bundle, or where `BANYAN_BINARIES` says.
 enum Binaries {
     static func path(_ name: String) -> String { "\(folder)/\(name)" }
+
+    /// An optimised gateway, where `BANYAN_OPTIMISED` says; nil in a run that has none.
+    static let optimised = ProcessInfo.processInfo.environment["BANYAN_OPTIMISED"].map { "\($0)/banyan" }
 
     private static let folder: String =
         ProcessInfo.processInfo.environment["BANYAN_BINARIES"]
