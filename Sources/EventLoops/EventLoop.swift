@@ -11,6 +11,7 @@ package final class EventLoop {
     private let afterPoll: UnsafeMutablePointer<uv_check_t>
     private var timers = TimerHeap()
     private var armedFor: UInt64 = .max
+    private var timersHaveWaited = false
     private var deferred: [DeferredWork] = []
     private var running: [DeferredWork] = []
     private let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: EventLoop.scratchSize, alignment: 64)
@@ -18,6 +19,8 @@ package final class EventLoop {
 
     /// How many bytes one read takes at most.
     package static let scratchSize = 65_536
+    /// Timers that are later than this let descriptors go first, in milliseconds.
+    private static let lateness: UInt64 = 100
 
     /// A new loop, not running yet.
     ///
@@ -130,8 +133,17 @@ package final class EventLoop {
     }
 
     private func fireTimers() {
-        armedFor = .max
         let now = uv_now(raw)
+        if now &- armedFor > Self.lateness, armedFor < now, !timersHaveWaited {
+            // The process was stopped, or got no processor. What it was waited for may have come long since, and lies in
+            // the descriptors: they go first, once, so that it does not count as missing.
+            timersHaveWaited = true
+            armedFor = now + 1
+            uv_timer_start(clock, { EventLoop.of($0?.pointee.data)?.fireTimers() }, 1, 0)
+            return
+        }
+        timersHaveWaited = false
+        armedFor = .max
         while let timer = timers.popDue(now) { timer.fire() }
         arm()
     }

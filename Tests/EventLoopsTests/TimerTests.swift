@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 
 @testable import EventLoops
@@ -52,6 +53,37 @@ import Testing
         cancelled.cancel()
         while log.names.isEmpty { loop.runOnce() }
         #expect(log.names == ["kept"])
+    }
+
+    /// After a stop of the process, or a turn that took long, everything is late at once. What has come meanwhile must be
+    /// seen before a timer says that it has not.
+    @Test func whatHasComeIsSeenBeforeATimerThatIsLate() throws {
+        final class Reader: Poll {
+            let log: Log
+            init(loop: EventLoop, log: Log) {
+                self.log = log
+                super.init(loop: loop)
+            }
+            override func ready(_ events: Events) {
+                log.names.append("bytes")
+                watch([])
+            }
+        }
+        let loop = try EventLoop()
+        let log = Log()
+        var ends: [CInt] = [-1, -1]
+        try #require(socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0, &ends) == 0)
+        defer { for end in ends { close(end) } }
+        let reader = Reader(loop: loop, log: log)
+        try reader.open(ends[0])
+        reader.watch(.readable)
+        let timer = Recorder(loop: loop, name: "timer", log: log)
+        timer.schedule(after: 1)
+        _ = [UInt8](repeating: 1, count: 1).withUnsafeBytes { Descriptor.send(ends[1], $0) }
+        // The stop itself, not a wait for anything.
+        usleep(150_000)
+        while log.names.count < 2 { loop.runOnce() }
+        #expect(log.names == ["bytes", "timer"])
     }
 
     @Test func aTimerThatIsReleasedLeavesTheHeap() throws {
