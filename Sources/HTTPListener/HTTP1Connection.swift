@@ -152,13 +152,15 @@ final class HTTP1Connection: ExchangeChannel {
 
     override func flush() {
         guard phase != .closed, let exchange else { return }
+        var hasMoved = false
         while !exchange.output.isEmpty {
             let result = exchange.output.withUnsafeBytes { connection.send($0) }
             guard case .bytes(let count) = result else {
-                blocked(by: result)
+                blocked(by: result, hasMoved)
                 return
             }
             exchange.output.removeFirst(count)
+            hasMoved = true
         }
         unblocked(exchange)
     }
@@ -190,20 +192,23 @@ final class HTTP1Connection: ExchangeChannel {
         if exchange.output.isEmpty {
             unblocked(exchange)
         } else {
-            blocked(by: result == .bytes(taken) ? .wouldBlock : result)
+            blocked(by: result == .bytes(taken) ? .wouldBlock : result, taken > 0)
         }
     }
 
-    private func blocked(by result: TransferResult) {
+    private func blocked(by result: TransferResult, _ hasMoved: Bool) {
         guard case .wouldBlock = result else {
             connection.close()
             return
+        }
+        // Only what the client takes gives it more time: an upstream that goes on sending must not.
+        if hasMoved || !outputIsBlocked {
+            connection.limitWriting(to: server.limits.writeTimeout)
         }
         if !outputIsBlocked {
             outputIsBlocked = true
             updateWatch()
         }
-        connection.limitWriting(to: server.limits.writeTimeout)
         if let exchange, exchange.outputWasFull, exchange.output.count < ConnectionLimits.lowWater {
             exchange.outputWasFull = false
             exchange.downstreamWritable()

@@ -1,3 +1,4 @@
+import ByteBuffers
 import EventLoops
 import Foundation
 import Testing
@@ -62,6 +63,32 @@ import Testing
         #expect(bench.drive { bench.server.records.count == 1 })
         #expect(bench.server.records[0].failures == [.clientClosed])
         #expect(bench.server.connectionCount == 0)
+    }
+
+    /// What the upstream sends meanwhile is no sign of life of the client.
+    @Test func aSourceThatGoesOnGivesTheClientNoMoreTime() throws {
+        let bench = try ListenerBench { $0.writeTimeout = 100 }
+        bench.server.answer = { exchange in
+            exchange.beginHead(status: 200)
+            exchange.endHead(.stream)
+            // As much as the system takes, so that what follows stays in the gateway.
+            exchange.flush()
+            while exchange.output.isEmpty { exchange.write([UInt8](repeating: 1, count: 65_536)) }
+        }
+        let client = try bench.client()
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        try #require(bench.drive { bench.server.running.count == 1 })
+        let exchange = bench.server.running[0]
+        var pieces = 0
+        #expect(
+            bench.drive {
+                guard bench.server.connectionCount == 1 else { return true }
+                exchange.write([UInt8](repeating: 1, count: 10))
+                exchange.flush()
+                pieces += 1
+                return pieces == 3_000
+            })
+        #expect(bench.server.connectionCount == 0, "it outlived \(pieces) pieces, one each millisecond")
     }
 
     @Test(arguments: ["Content-Length: 11\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n4\r\n"])
