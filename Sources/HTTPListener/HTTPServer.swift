@@ -8,7 +8,10 @@ import HTTPMessage
 /// Subclasses say what answers a request (``makeExchange()``). It belongs to its loop's thread.
 open class HTTPServer {
     package final let loop: EventLoop
-    package final var limits: ConnectionLimits
+    /// A higher bound on connections lets those in that wait.
+    package final var limits: ConnectionLimits {
+        didSet { if hasRoom { for listener in listeners { listener.resume() } } }
+    }
     private var listeners: [Listener] = []
     private var connections: [Connection] = []
     private var spare: [ServerExchange] = []

@@ -119,6 +119,19 @@ import Testing
         second.close()
     }
 
+    /// A reload may raise the bound while the listeners rest at the old one.
+    @Test func aHigherBoundLetsThoseInWhoWait() throws {
+        let bench = try ListenerBench { $0.connections = 1 }
+        let first = try bench.client()
+        let second = try bench.client()
+        second.send("GET /second HTTP/1.1\r\nHost: a\r\n\r\n")
+        try #require(bench.drive { bench.server.connectionCount == 1 })
+        #expect(bench.isQuiet())
+        bench.server.limits.connections = 2
+        #expect(second.receives("/second"))
+        first.close()
+    }
+
     @Test func oneAddressHasABoundOfItsOwn() throws {
         let bench = try ListenerBench { $0.connectionsPerAddress = 1 }
         let first = try bench.client()
