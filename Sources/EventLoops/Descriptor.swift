@@ -76,6 +76,12 @@ package struct Descriptor: ~Copyable {
         }
     }
 
+    /// How many of the bytes that were written the peer's system has not taken yet.
+    package static func untaken(_ socket: CInt) -> Int {
+        var count: CInt = 0
+        return ioctl(socket, UInt(TIOCOUTQ), &count) == 0 ? Int(count) : 0
+    }
+
     /// Writes several pieces with one system call: what was gathered, a larger piece that need not be copied, and what
     /// follows it. The result counts over all three.
     package static func send(

@@ -19,6 +19,9 @@ package final class Connection: Poll {
     private var session = Session.none
     private var readTimer: ConnectionTimer?
     private var writeTimer: ConnectionTimer?
+    private var writeLimit: UInt64 = 0
+    /// Bytes that the system held for the client when writing was last seen to go on or to stop.
+    private var untaken = 0
 
     /// What speaks on the connection.
     private enum Session {
@@ -129,6 +132,8 @@ package final class Connection: Poll {
         let timer = writeTimer ?? ConnectionTimer(self, .write)
         writeTimer = timer
         timer.schedule(after: milliseconds)
+        writeLimit = milliseconds
+        untaken = Descriptor.untaken(descriptor.number)
     }
 
     /// Takes the bound of writing away.
@@ -136,7 +141,10 @@ package final class Connection: Poll {
 
     fileprivate func timeIsOver(_ kind: ConnectionTimer.Kind) {
         switch kind {
-        case .write: close()
+        case .write:
+            // The system asks for more only when a good part of its buffer is free, which may be megabytes: a client that
+            // has taken anything since is slow, not silent.
+            if Descriptor.untaken(descriptor.number) < untaken { limitWriting(to: writeLimit) } else { close() }
         case .read: if case .http1(let session) = session { session.readTimeIsOver() }
         }
     }

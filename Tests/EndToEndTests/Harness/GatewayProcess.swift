@@ -117,17 +117,21 @@ final class GatewayProcess {
     let adminPlace: SocketPlace
 
     /// Starts it and waits until it listens.
+    ///
+    /// - Parameter wrapper: shell commands that are run first, in the process that then becomes the gateway.
     init(
         _ setup: GatewaySetup, flags: String = GatewayProcess.noFlags, workers: Int = 1,
-        folder: TemporaryFolder? = nil, binary: String = Binaries.path("banyan"), environment: [String: String] = [:]
+        folder: TemporaryFolder? = nil, binary: String = Binaries.path("banyan"), environment: [String: String] = [:],
+        after wrapper: String? = nil
     ) throws {
         let folder = try folder ?? TemporaryFolder()
         self.setup = setup
         self.folder = folder
         try folder.write("routes.json", setup.text)
         try folder.write("flags.json", flags)
-        let process = try RunningProcess(
-            binary, ["run", "-c", folder.file("routes.json"), "--workers", "\(workers)"], environment: environment)
+        var command = [binary, "run", "-c", folder.file("routes.json"), "--workers", "\(workers)"]
+        if let wrapper { command = ["/bin/sh", "-c", "\(wrapper) && exec \"$@\"", "sh"] + command }
+        let process = try RunningProcess(command[0], Array(command.dropFirst()), environment: environment)
         self.process = process
         try process.line("where the gateway listens") { $0.hasSuffix("(admin)") }
         let places = process.lines().filter { $0.hasPrefix("banyan: listening on ") }
@@ -144,7 +148,11 @@ final class GatewayProcess {
     var url: String { "http://\(place)" }
 
     /// A connection to it.
-    func client() throws -> RawClient { try RawClient(place, of: self) }
+    ///
+    /// - Parameter receiveBuffer: how many bytes the system holds for a client that does not read; its default if nil.
+    func client(receiveBuffer: CInt? = nil) throws -> RawClient {
+        try RawClient(place, of: self, receiveBuffer: receiveBuffer)
+    }
 
     /// One request on a connection of its own.
     func exchange(_ line: String, _ fields: [String] = [], body: String? = nil) throws -> HTTPText {

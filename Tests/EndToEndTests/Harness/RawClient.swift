@@ -7,8 +7,8 @@ final class RawClient {
     /// The gateway, which lives at least as long as its clients.
     private let gateway: GatewayProcess?
 
-    init(_ place: SocketPlace, of gateway: GatewayProcess? = nil) throws {
-        wire = Wire(adopting: try place.connect())
+    init(_ place: SocketPlace, of gateway: GatewayProcess? = nil, receiveBuffer: CInt? = nil) throws {
+        wire = Wire(adopting: try place.connect(receiveBuffer: receiveBuffer))
         self.gateway = gateway
     }
 

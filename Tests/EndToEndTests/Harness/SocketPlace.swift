@@ -38,8 +38,12 @@ enum SocketPlace: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// Opens a connection.
-    func connect() throws -> CInt {
+    func connect(receiveBuffer: CInt? = nil) throws -> CInt {
         let descriptor = try open()
+        // Before the connection is made: the window is agreed on then.
+        if var size = receiveBuffer {
+            setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<CInt>.size))
+        }
         let status = withAddress { Glibc.connect(descriptor, $0, $1) }
         guard status == 0 else {
             let reason = String(cString: strerror(errno))

@@ -1,0 +1,118 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    /// What the gateway does at its bounds: connections, descriptors, clients that take nothing (http-behaviour §6,
+    /// security §3).
+    @Suite
+    struct Overload {
+        /// Processor time within so many seconds, in hundredths of a second. The span is what is measured, not a wait.
+        private func ticks(of gateway: GatewayProcess, in seconds: Double) throws -> Int {
+            let before = try gateway.process.processorTicks()
+            Thread.sleep(forTimeInterval: seconds)
+            return try gateway.process.processorTicks() - before
+        }
+
+        @Test("Without a descriptor left, accepting rests and does not spin; who is there is served, and later all are")
+        func descriptorsAreUsedUp() throws {
+            let limit = 64
+            let stub = try StubUpstream.saying("ok")
+            // The hard limit, too: the gateway raises the soft one to it.
+            let gateway = try GatewayProcess(GatewaySetup(forwardingTo: stub), after: "ulimit -n \(limit)")
+            let first = try gateway.client()
+            #expect(try first.exchange("GET /").text == "ok")
+            let before = try gateway.process.descriptors()
+            let clients = try (0..<200).map { _ in try gateway.client() }
+            try eventually("every descriptor is in use") { try gateway.process.descriptors() >= limit - 1 }
+            let used = try ticks(of: gateway, in: 1)
+            #expect(used < 25, "\(used) hundredths of a second of processor time in a second without descriptors")
+            #expect(try first.exchange("GET /").text == "ok", "\(first.transcript)")
+
+            for client in clients.dropLast() { client.close() }
+            let last = clients[clients.count - 1]
+            #expect(try last.exchange("GET /last").text == "ok", "\(last.transcript)")
+            last.close()
+            #expect(try gateway.exchange("GET /new").text == "ok")
+            #expect(try gateway.admin("/healthz").status == 200)
+            try eventually("the descriptors are given back") { try gateway.process.descriptors() <= before }
+        }
+
+        @Test(
+            "At the bound of connections accepting pauses: who is above it waits, is not dropped, and gets its answer")
+        func connectionsAreBounded() throws {
+            let stub = try StubUpstream.saying("ok")
+            let setup = GatewaySetup(forwardingTo: stub).gateway(#""limits": {"connections": 3}"#)
+            let gateway = try GatewayProcess(setup)
+            let inside = try (0..<3).map { _ in try gateway.client() }
+            for client in inside { #expect(try client.exchange("GET /in").text == "ok", "\(client.transcript)") }
+            let outside = try (0..<3).map { try gateway.client().request("GET /out/\($0)") }
+            let used = try ticks(of: gateway, in: 0.5)
+            #expect(used < 10, "\(used) hundredths of a second of processor time in half a second at the bound")
+            #expect(outside.allSatisfy { !$0.wire.isReadable }, "neither answered nor closed")
+            #expect(stub.requests.count == 3)
+            #expect(try gateway.admin("/healthz").status == 200, "the admin listener has a bound of its own")
+
+            inside[0].close()
+            #expect(try outside[0].response().text == "ok", "\(outside[0].transcript)")
+            #expect(!outside[1].wire.isReadable && !outside[2].wire.isReadable)
+            // A higher bound takes effect at once, although no connection ends.
+            try gateway.reload(
+                "routes.json", setup.text.replacingOccurrences(of: "\"connections\": 3", with: "\"connections\": 9"))
+            for client in outside.dropFirst() {
+                #expect(try client.response().text == "ok", "\(client.transcript)")
+            }
+            for client in inside.dropFirst() {
+                #expect(try client.exchange("GET /").text == "ok", "\(client.transcript)")
+            }
+        }
+
+        @Test("A client that stops reading its answer is closed in time, and its upstream request with it")
+        func writeStalls() throws {
+            let size = 64 << 20
+            let stub = try StubUpstream { connection in
+                while let request = try connection.request() {
+                    if request.target != "/large" {
+                        try connection.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+                        continue
+                    }
+                    try connection.send("HTTP/1.1 200 OK\r\nContent-Length: \(size)\r\n\r\n")
+                    let piece = [UInt8](repeating: 0x61, count: 1 << 20)
+                    for _ in 0..<(size / piece.count) { try connection.wire.send(piece) }
+                }
+            }
+            let gateway = try GatewayProcess(
+                GatewaySetup(forwardingTo: stub).gateway(#""timeouts": {"write": "500ms"}"#))
+            #expect(try gateway.exchange("GET /").status == 200)
+            let before = try gateway.process.descriptors()
+            let client = try gateway.client(receiveBuffer: 4_096).request("GET /large")
+            #expect(try client.wire.head()?.status == 200, "\(client.transcript)")
+            try eventually("the upstream request is given up") { stub.closedConnections == 1 }
+            let line = try gateway.logLine(path: "/large")
+            #expect(line["cause"] as? String == "client_closed", "\(line)")
+            let duration = try #require(line["duration_ms"] as? Double)
+            #expect(duration >= 500 && duration < 5_000, "\(line)")
+            try eventually("the descriptors are given back") { try gateway.process.descriptors() <= before }
+            let rest = try client.rest()
+            #expect(rest.utf8.count < size, "the answer is cut")
+            #expect(try gateway.exchange("GET /").text == "ok")
+        }
+
+        @Test("A client that reads slowly, but reads, gets all of its answer")
+        func slowReaderIsNoStall() throws {
+            let size = 6 << 20
+            let stub = try StubUpstream.saying(String(repeating: "x", count: size))
+            let gateway = try GatewayProcess(
+                GatewaySetup(forwardingTo: stub).gateway(#""timeouts": {"write": "500ms"}"#))
+            let client = try gateway.client(receiveBuffer: 65_536).request("GET /slow")
+            #expect(try client.wire.head()?.contentLength == size, "\(client.transcript)")
+            var rest = size
+            let end = Deadline(.milliseconds(1_500))
+            while rest > 0 {
+                rest -= try client.wire.skip(min(rest, 65_536))
+                // Slower than the write's time in all, and never silent for so long.
+                if !end.hasPassed { Thread.sleep(forTimeInterval: 0.05) }
+            }
+            #expect(try client.exchange("HEAD /again").status == 200, "\(client.transcript)")
+        }
+    }
+}
