@@ -78,6 +78,14 @@ enum AdminPage: CaseIterable {
             .init("listeners", .array(gateway.addresses.map { .string($0.text) })),
             .init("draining", .bool(gateway.isDraining)),
             .init("refusedReload", .array(gateway.refusal.map { .string($0.description) })),
+            .init(
+                "accessLog",
+                gateway.accessLogLines.map { lines in
+                    .object([
+                        .init("written", .integer(Int64(clamping: lines.written))),
+                        .init("lost", .integer(Int64(clamping: lines.lost))),
+                    ])
+                } ?? .null),
         ])
     }
 

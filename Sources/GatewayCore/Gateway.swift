@@ -25,6 +25,8 @@ package final class Gateway {
     private var workers: [WorkerThread] = []
     private let bounds = BoundsRegistry()
     private var accessLog: LogSink?
+    private var accessLogWatch: AccessLogWatch?
+    private var accessLogWakeup: Wakeup?
     private var signals: [SignalSource] = []
     private var watchers: [FileWatcher] = []
     private var wakeup: Wakeup?
@@ -64,11 +66,7 @@ package final class Gateway {
         signal(SIGPIPE, SIG_IGN)
         let count = max(workerCount ?? loaded.configuration.gateway.workers ?? Self.processorCount, 1)
         if let section = loaded.configuration.gateway.accessLog {
-            do throws(LogFileError) {
-                accessLog = try LogSink(LogOutput(section.output))
-            } catch {
-                throw StartError(message: error.description, exitCode: 78)
-            }
+            try openAccessLog(LogOutput(section.output))
         }
         do throws(EventLoopError) {
             let wakeup = try Wakeup(loop: loop) { [unowned self] in workersChanged() }
@@ -83,6 +81,22 @@ package final class Gateway {
             try bind(count)
         } catch {
             throw StartError(message: error.description, exitCode: 69)
+        }
+    }
+
+    private func openAccessLog(_ output: LogOutput) throws(StartError) {
+        do throws(EventLoopError) {
+            accessLogWakeup = try Wakeup(loop: loop) { [unowned self] in accessLogWatch?.lossWasTold() }
+        } catch {
+            throw StartError(message: error.description, exitCode: 70)
+        }
+        do throws(LogFileError) {
+            // The writer may outlive the gateway where its output blocks; the loop must not.
+            let sink = try LogSink(output) { [weak accessLogWakeup] in accessLogWakeup?.send() }
+            accessLog = sink
+            accessLogWatch = AccessLogWatch(sink, loop: loop, log: log)
+        } catch {
+            throw StartError(message: error.description, exitCode: 78)
         }
     }
 
@@ -184,7 +198,7 @@ package final class Gateway {
 
     private func reopenLog() {
         accessLog?.reopen()
-        log.info("access log reopened")
+        log.info("reopening the access log")
     }
 
     // MARK: - Reload
@@ -248,6 +262,14 @@ package final class Gateway {
 
     /// The flags in force.
     package var flags: FlagSnapshot { loaded.flags }
+
+    /// How many lines of the access log were written, and how many were lost; nil where there is none.
+    package var accessLogLines: (written: UInt64, lost: UInt64)? {
+        accessLog.map { sink in
+            let counts = sink.counts
+            return (counts.written, counts.dropped)
+        }
+    }
 
     // MARK: - The system
 

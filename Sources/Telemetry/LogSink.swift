@@ -33,6 +33,9 @@ package final class LogSink: @unchecked Sendable {
     private static let keptMemory = 256 << 10
 
     private let capacity: Int
+    private let onLoss: @Sendable () -> Void
+    private var lossIsTold = false
+    private var writtenAtLoss: UInt64 = 0
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let hasWork: UnsafeMutablePointer<pthread_cond_t>
     private let hasEnded: UnsafeMutablePointer<pthread_cond_t>
@@ -47,11 +50,17 @@ package final class LogSink: @unchecked Sendable {
 
     /// Opens the output and starts the writer, which runs until ``close(within:)``.
     ///
-    /// - Parameter capacity: The most bytes that wait for the writer, those in its hands included.
+    /// - Parameters:
+    ///   - capacity: The most bytes that wait for the writer, those in its hands included.
+    ///   - onLoss: Called when lines were lost or a file could not be reopened, on the thread that found out: once, until
+    ///     ``tellNextLoss()`` asks for the next.
     /// - Throws: ``LogFileError`` where a file cannot be opened, or the system gives no thread (with its error number).
-    package init(_ output: LogOutput, capacity: Int = standardCapacity) throws(LogFileError) {
+    package init(
+        _ output: LogOutput, capacity: Int = standardCapacity, onLoss: @escaping @Sendable () -> Void = {}
+    ) throws(LogFileError) {
         file = try LogFile(output)
         self.capacity = capacity
+        self.onLoss = onLoss
         mutex = .allocate(capacity: 1)
         hasWork = .allocate(capacity: 1)
         hasEnded = .allocate(capacity: 1)
@@ -88,7 +97,9 @@ package final class LogSink: @unchecked Sendable {
             let lines = buffer.span.lineCount
             pthread_mutex_lock(mutex)
             totals.dropped += lines
+            writtenAtLoss = totals.written
             pthread_mutex_unlock(mutex)
+            tellLoss()
         }
         buffer.removeAll()
     }
@@ -132,6 +143,28 @@ package final class LogSink: @unchecked Sendable {
         return totals
     }
 
+    /// Whether the output has taken lines since the last loss.
+    package var hasWrittenSinceLoss: Bool {
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        return totals.written > writtenAtLoss
+    }
+
+    /// Asks to be told of the next loss.
+    package func tellNextLoss() {
+        pthread_mutex_lock(mutex)
+        lossIsTold = false
+        pthread_mutex_unlock(mutex)
+    }
+
+    private func tellLoss() {
+        pthread_mutex_lock(mutex)
+        let isNew = !lossIsTold
+        lossIsTold = true
+        pthread_mutex_unlock(mutex)
+        if isNew { onLoss() }
+    }
+
     // MARK: - The writer
 
     private func startThread() -> Int32 {
@@ -168,8 +201,14 @@ package final class LogSink: @unchecked Sendable {
             inHand = 0
             totals.written += outcome.written
             totals.dropped += outcome.dropped
+            if outcome.dropped > 0 { writtenAtLoss = totals.written }
             totals.failures += outcome.failures
-            if outcome.lastError != 0 { totals.lastError = outcome.lastError }
+            if outcome.lastError != 0 {
+                totals.lastError = outcome.lastError
+                pthread_mutex_unlock(mutex)
+                tellLoss()
+                pthread_mutex_lock(mutex)
+            }
         }
         isEnded = true
         pthread_cond_broadcast(hasEnded)

@@ -1,5 +1,6 @@
 import ByteBuffers
 import Foundation
+import Synchronization
 import Testing
 
 @testable import Telemetry
@@ -130,6 +131,25 @@ struct LogSinkTests {
         #expect(sink.counts == LogSink.Counts(dropped: 3, failures: 2, lastError: ENOSPC))
     }
 
+    @Test("a loss is told once, and again when asked for", .enabled(if: access("/dev/full", W_OK) == 0))
+    func tellsLoss() throws {
+        let told = Mutex(0)
+        let sink = try LogSink(.file("/dev/full")) { told.withLock { $0 += 1 } }
+        for failures in 1...3 {
+            submit("lost\n", to: sink)
+            wait { sink.counts.failures == failures }
+        }
+        wait { told.withLock { $0 } == 1 }
+        sink.tellNextLoss()
+        submit("lost\n", to: sink)
+        wait { told.withLock { $0 } == 2 }
+        #expect(sink.close(within: Self.patience))
+        #expect(sink.counts.dropped == 4 && !sink.hasWrittenSinceLoss)
+        sink.tellNextLoss()
+        submit("too late\n", to: sink)
+        #expect(told.withLock { $0 } == 3)
+    }
+
     @Test("a pipe whose reader has gone is an error of the write, not the end of the process")
     func brokenPipe() throws {
         let folder = try Folder()
@@ -175,6 +195,7 @@ struct LogSinkTests {
             received += block.prefix(count)
         }
         #expect(sink.counts.written == 10_240 - dropped)
+        #expect(sink.hasWrittenSinceLoss)
         #expect(received.count == Int(10_240 - dropped) * line.utf8.count)
         #expect(received.split(separator: UInt8(ascii: "\n")).allSatisfy { $0.count == 1_023 })
     }
