@@ -160,6 +160,15 @@ final class RunningProcess: Sendable {
         return user + system
     }
 
+    /// Whether SIGSTOP has stopped every thread of it.
+    func isStopped() throws -> Bool {
+        try FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/task").allSatisfy { thread in
+            let text = try String(contentsOfFile: "/proc/\(pid)/task/\(thread)/stat", encoding: .utf8)
+            guard let name = text.lastIndex(of: ")") else { return false }
+            return text[name...].hasPrefix(") T")
+        }
+    }
+
     /// A line of /proc/PID/status such as `VmRSS` or `VmHWM`, in KiB.
     func kibibytes(_ name: String) throws -> Int {
         let text = try String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
