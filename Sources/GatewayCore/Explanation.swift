@@ -93,6 +93,9 @@ private struct Explainer {
 
     private mutating func add(_ label: String, _ text: String) { lines.append((label, text)) }
 
+    private static let notOneHeader = ExplanationError(
+        description: "a header must be one line of the form 'name: value'")
+
     /// Reads the request with the parser of the gateway, so that it is normalised and refused alike.
     private mutating func read(_ request: Explanation.Request) throws(ExplanationError) {
         let words = request.line.split(separator: " ", maxSplits: 1).map(String.init)
@@ -108,7 +111,10 @@ private struct Explainer {
         }
         var text = "\(words[0]) \(target) HTTP/1.1\r\n"
         if !request.headers.contains(where: { $0.lowercased().hasPrefix("host:") }) { text += "Host: \(host)\r\n" }
-        for header in request.headers { text += "\(header)\r\n" }
+        for header in request.headers {
+            guard !header.utf8.contains(13), !header.utf8.contains(10) else { throw Self.notOneHeader }
+            text += "\(header)\r\n"
+        }
         if let user = request.user { text += userLine(user) }
         text += "\r\n"
         var parser = HTTP1RequestParser(limits: snapshot.limits.head)
@@ -116,7 +122,7 @@ private struct Explainer {
         switch parser.consume(bytes.span, into: &context.head) {
         case .complete(let consumed) where consumed == bytes.count: break
         case .complete, .incomplete:
-            throw ExplanationError(description: "a header must be one line of the form 'name: value'")
+            throw Self.notOneHeader
         case .failed(let error):
             throw ExplanationError(
                 description: "the request would be refused: \(error.cause.status) \(error.cause.name), \(error.detail)")

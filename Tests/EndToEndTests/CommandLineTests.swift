@@ -78,6 +78,33 @@ extension EndToEnd {
             #expect(try banyan("explain", "nonsense", setup: setup).code == 64)
         }
 
+        @Test("explain takes header fields: they choose the route, name the user, and are refused where they are none")
+        func explainWithHeaders() throws {
+            let setup = GatewaySetup()
+                .upstream("old", url: "http://127.0.0.1:1").upstream("new", url: "http://127.0.0.1:2")
+                .context(#""users": {"off": "old", "on": "new", "flag": "use_new"}"#)
+                .gateway(#""identity": [{"header": "x-user-id"}]"#)
+                .route(#"{"match": "/{rest...}", "to": "users"}"#)
+                .route(
+                    #"{"match": "/{rest...}", "when": {"header": {"x-api-version": "2"}}, "to": "new", "name": "v2"}"#)
+            let plain = try banyan("explain", "GET /a", setup: setup)
+            #expect(plain.code == 0 && !plain.output.contains("v2"), "\(plain.output)\n\(plain.errors)")
+            for option in ["--header", "-H"] {
+                let (code, output, errors) = try banyan("explain", "GET /a", option, "X-Api-Version: 2", setup: setup)
+                #expect(code == 0 && output.contains("v2"), "\(output)\n\(errors)")
+            }
+            // The same user by a header and by the option is decided in the same way.
+            let byHeader = try banyan(
+                "explain", "GET /a", "--header", "x-user-id: 7", "-H", "accept: */*", setup: setup)
+            let byOption = try banyan("explain", "GET /a", "--user", "7", setup: setup)
+            #expect(byHeader.code == 0 && byHeader.output.contains("bucket"), "\(byHeader.output)\n\(byHeader.errors)")
+            #expect(byHeader.output == byOption.output)
+            for wrong in ["no colon", "two words: x", ": x", "x: a\r\ny: b"] {
+                let (code, output, errors) = try banyan("explain", "GET /a", "--header", wrong, setup: setup)
+                #expect(code == 64 && !errors.isEmpty, "\(wrong.debugDescription): \(output)\n\(errors)")
+            }
+        }
+
         @Test("A wrong option: exit code 64, and help that shows how it is meant")
         func usage() throws {
             let wrong = try RunningProcess(Binaries.path("banyan"), ["run", "--wokers", "2"])
