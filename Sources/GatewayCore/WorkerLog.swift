@@ -153,6 +153,17 @@ extension AccessLogRecord {
     mutating func set(_ field: AccessLogField, _ text: [UInt8]) { set(field, text.span) }
 }
 
+extension HTTPVersion {
+    /// The version as logs have it.
+    fileprivate var logText: StaticString {
+        switch self {
+        case .http10: "HTTP/1.0"
+        case .http11: "HTTP/1.1"
+        case .http2: "HTTP/2.0"
+        }
+    }
+}
+
 extension RequestHead {
     /// Sets what the request itself says.
     fileprivate borrowing func fill(_ record: inout AccessLogRecord, user: ByteRange) {
@@ -165,7 +176,7 @@ extension RequestHead {
         } else {
             record.set(.path, span(target))
         }
-        record.set(.protocolVersion, version == .http10 ? "HTTP/1.0" : "HTTP/1.1")
+        record.set(.protocolVersion, version.logText)
         if !user.isEmpty { record.set(.user, span(user)) }
         if let agent = fields.first(.userAgent) { record.set(.userAgent, value(agent)) }
         if let referer = fields.first(.referer) { record.set(.referer, value(referer)) }

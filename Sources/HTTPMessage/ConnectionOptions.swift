@@ -47,7 +47,7 @@ package struct ConnectionOptions: OptionSet, Sendable {
     /// Whether the connection may carry another message after this one (RFC 9112 §9.3).
     func keepsAlive(_ version: HTTPVersion) -> Bool {
         if contains(.close) { return false }
-        return version == .http11 || contains(.keepAlive)
+        return version != .http10 || contains(.keepAlive)
     }
 }
 

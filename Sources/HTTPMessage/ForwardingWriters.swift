@@ -101,14 +101,16 @@ extension ForwardingHeaders {
     package static func appendVia(of head: borrowing RequestHead, into out: inout ByteBuffer) {
         out.append("Via: ")
         if !out.appendValues(of: .via, of: head.fields, in: head.bytes) { out.append(", ") }
-        out.append(head.version == .http10 ? "1.0 banyan\r\n" : "1.1 banyan\r\n")
+        out.append(head.version.viaText)
+        out.append(" banyan\r\n")
     }
 
     /// Appends `Via` to an answer: the values that the upstream's has, then ours with the version that it came in.
     package static func appendVia(of head: borrowing ResponseHead, into out: inout ByteBuffer) {
         out.append("Via: ")
         if !out.appendValues(of: .via, of: head.fields, in: head.bytes) { out.append(", ") }
-        out.append(head.version == .http10 ? "1.0 banyan\r\n" : "1.1 banyan\r\n")
+        out.append(head.version.viaText)
+        out.append(" banyan\r\n")
     }
 
     /// The index of the `X-Request-Id` field whose value is carried on: the only one, from a trusted peer, a token of
@@ -117,6 +119,17 @@ extension ForwardingHeaders {
         guard peerIsTrusted, let index = head.fields.only(.xRequestID) else { return nil }
         let value = head.value(index)
         return value.count <= 128 && value.isToken ? index : nil
+    }
+}
+
+extension HTTPVersion {
+    /// The version as `Via` has it, without the name of the protocol (RFC 9110 §7.6.3).
+    fileprivate var viaText: StaticString {
+        switch self {
+        case .http10: "1.0"
+        case .http11: "1.1"
+        case .http2: "2.0"
+        }
     }
 }
 

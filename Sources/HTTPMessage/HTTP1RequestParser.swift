@@ -59,7 +59,7 @@ package struct HTTP1RequestParser: Sendable {
         }
         switch scanner.nextFields(input, position: &position, into: &head.bytes, &head.fields, limits: limits) {
         case .ended:
-            if let error = finish(&head) { return fail(error) }
+            if let error = head.settle(pathRest) { return fail(error) }
             reset()
             return .complete(consumed: position)
         case .incomplete:
@@ -116,46 +116,9 @@ package struct HTTP1RequestParser: Sendable {
         if let error = line.read(range, in: head.bytes, limits: limits) { return error }
         var target = RequestTarget()
         if let error = target.read(line.target, in: head.bytes, method: line.method) { return error }
-        head.take(line, target)
+        head.take(line)
+        head.take(target)
         pathRest = target.rest
-        return nil
-    }
-
-    /// What only the whole head can tell: framing, host, connection, expectation. And the path that is appended to it.
-    private func finish(_ head: inout RequestHead) -> RequestError? {
-        if head.fields.contains(.framingLookalike) {
-            return .badRequest("a framing field is spelt with an underscore")
-        }
-        switch MessageFraming(of: head.fields, in: head.bytes, version: head.version) {
-        case .none: head.framing = .none
-        case .length(let length): head.framing = .length(length)
-        case .chunked: head.framing = .chunked
-        case .fault(let detail): return .badRequest(detail)
-        }
-        if let error = HostField.read(&head) { return error }
-        guard let options = ConnectionOptions(of: head.fields, in: head.bytes) else {
-            return .badRequest("Connection has too many options")
-        }
-        head.connection = options
-        head.keepsAlive = options.keepsAlive(head.version)
-        if let error = readExpectation(&head) { return error }
-        switch pathRest {
-        case .nothing: return nil
-        case .normalise: return head.normalisePath().map { .badRequest($0.detail) }
-        case .add:
-            head.addPath()
-            return nil
-        }
-    }
-
-    /// `Expect` has one member that is known, `100-continue` (RFC 9110 §10.1.1). It is void without a body to wait for
-    /// and in HTTP/1.0.
-    private func readExpectation(_ head: inout RequestHead) -> RequestError? {
-        guard let index = head.fields.first(.expect) else { return nil }
-        guard head.fields.firstIndex(of: .expect, after: index) == nil,
-            head.value(index).equalsIgnoringCase("100-continue")
-        else { return RequestError(.unsupportedExpectation, "the one expectation that can be met is 100-continue") }
-        head.expectsContinue = head.version == .http11 && head.framing.hasBody
         return nil
     }
 

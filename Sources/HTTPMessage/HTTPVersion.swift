@@ -1,7 +1,8 @@
-/// The version of an HTTP/1 message. A message of any other version is refused by the parsers.
+/// The version of a message. The parsers of HTTP/1 refuse a message of any other version than 1.0 and 1.1.
 package enum HTTPVersion: UInt8, Sendable {
     case http10
     case http11
+    case http2
 }
 
 /// How the end of a message's body is found (RFC 9112 §6.3).

@@ -71,11 +71,15 @@ package struct RequestHead: ~Copyable {
     }
 
     /// Takes over what the request line said.
-    mutating func take(_ line: RequestLine, _ parts: RequestTarget) {
+    mutating func take(_ line: RequestLine) {
         method = line.method
         methodRange = line.methodRange
         version = line.version
         target = line.target
+    }
+
+    /// Takes over what the target said.
+    mutating func take(_ parts: RequestTarget) {
         path = parts.path
         query = parts.query
         hasQuery = parts.hasQuery
