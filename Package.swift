@@ -22,6 +22,8 @@ let package = Package(
             name: "CLibcurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"]), .brew(["curl"])]),
         .systemLibrary(
             name: "CJansson", pkgConfig: "jansson", providers: [.apt(["libjansson-dev"]), .brew(["jansson"])]),
+        .systemLibrary(
+            name: "CNghttp2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"]), .brew(["libnghttp2"])]),
         .systemLibrary(name: "CMimalloc", providers: [.apt(["libmimalloc-dev"]), .brew(["mimalloc"])]),
 
         // Rooms, from the ground up.
@@ -35,7 +37,7 @@ let package = Package(
         .target(name: "DistributedTracing", dependencies: ["ByteBuffers", "HTTPMessage"]),
         .target(name: "Telemetry", dependencies: ["ByteBuffers"]),
         .target(name: "Aggregation", dependencies: ["ByteBuffers", "JSON"]),
-        .target(name: "HTTPListener", dependencies: ["ByteBuffers", "EventLoops", "HTTPMessage"]),
+        .target(name: "HTTPListener", dependencies: ["ByteBuffers", "EventLoops", "HTTPMessage", "CNghttp2"]),
         .target(name: "Upstreams", dependencies: ["ByteBuffers", "EventLoops", "HTTPMessage", "CLibcurl"]),
         .target(
             name: "GatewayCore",

@@ -4,7 +4,8 @@
 set -euo pipefail
 
 packages=(
-    libcurl4-openssl-dev libssl-dev libjansson-dev libuv1-dev libmimalloc-dev libsqlite3-dev pkg-config curl
+    libcurl4-openssl-dev libssl-dev libnghttp2-dev libjansson-dev libuv1-dev libmimalloc-dev libsqlite3-dev
+    pkg-config curl
 )
 swift_minimum=6.2
 
@@ -56,10 +57,10 @@ install_on_debian() {
 explain_elsewhere() {
     cat <<'END'
 setup: this is not Debian or Ubuntu, so install by hand what is missing:
-  macOS:  brew install curl openssl@3 jansson libuv mimalloc pkg-config
+  macOS:  brew install curl openssl@3 libnghttp2 jansson libuv mimalloc pkg-config
           export PKG_CONFIG_PATH="$(brew --prefix curl)/lib/pkgconfig:$(brew --prefix openssl@3)/lib/pkgconfig"
-  Fedora: dnf install libcurl-devel openssl-devel jansson-devel libuv-devel mimalloc-devel sqlite-devel \
-          pkgconf-pkg-config curl
+  Fedora: dnf install libcurl-devel openssl-devel libnghttp2-devel jansson-devel libuv-devel mimalloc-devel \
+          sqlite-devel pkgconf-pkg-config curl
 END
 }
 

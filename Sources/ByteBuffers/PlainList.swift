@@ -41,6 +41,13 @@ public struct PlainList<Element: BitwiseCopyable>: ~Copyable {
         }
     }
 
+    /// Lets `body` read the elements by pointer: for C.
+    @inlinable public borrowing func withUnsafeBufferPointer<R, E: Error>(
+        _ body: (UnsafeBufferPointer<Element>) throws(E) -> R
+    ) throws(E) -> R {
+        try body(UnsafeBufferPointer(start: base, count: length))
+    }
+
     /// Appends an element.
     @inlinable public mutating func append(_ element: Element) {
         if length == room { grow(to: length + 1) }

@@ -21,10 +21,24 @@ extension ConnectionLimits {
         connections = gateway.limits.connections
         connectionsPerAddress = gateway.limits.connectionsPerAddress
         requestsPerConnection = gateway.limits.requestsPerConnection
+        streams = gateway.limits.streams
         headTimeout = gateway.timeouts.head.value
         bodyTimeout = gateway.timeouts.body.value
         idleTimeout = gateway.timeouts.idle.value
         writeTimeout = gateway.timeouts.write.value
+    }
+}
+
+extension SpokenProtocols {
+    /// The protocols of a listener.
+    init(_ protocols: [ListenerSection.ListenerProtocol]) {
+        self = []
+        for spoken in protocols {
+            switch spoken {
+            case .http1: insert(.http1)
+            case .http2: insert(.http2)
+            }
+        }
     }
 }
 

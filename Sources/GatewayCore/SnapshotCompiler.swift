@@ -51,6 +51,7 @@ struct SnapshotCompiler {
                 contexts: contexts, slots: slots, flags: flags, limits: ConnectionLimits(gateway),
                 accessLog: accessLogSettings(),
                 edges: gateway.listeners.map { $0.edge == .continue ? .continue : .restart },
+                protocols: gateway.listeners.map { SpokenProtocols($0.protocols) },
                 settings: configuration.upstreams.map { settings(for: $0, bounds) }))
     }
 

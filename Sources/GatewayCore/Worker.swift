@@ -46,6 +46,7 @@ final class Worker {
         var system = SystemRandomNumberGenerator()
         ids = IDGenerator(seed: system.next(), system.next(), system.next(), system.next())
         server = GatewayServer(loop: loop, limits: snapshot.limits)
+        server.protocols = snapshot.protocols
         accessLog = WorkerLog(loop: loop, sink: log, settings: snapshot.accessLog)
         snapshot.install(on: upstreams)
         server.worker = self
@@ -107,6 +108,7 @@ final class Worker {
         next.install(on: upstreams)
         snapshot = next
         server.limits = next.limits
+        server.protocols = next.protocols
         accessLog.apply(next.accessLog)
         mailbox.applied(next.generation)
     }

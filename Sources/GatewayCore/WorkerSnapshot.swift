@@ -25,6 +25,8 @@ final class WorkerSnapshot {
     let flags: FlagSnapshot
     let limits: ConnectionLimits
     let accessLog: AccessLogSettings?
+    /// What each listener speaks, by its number.
+    let protocols: [SpokenProtocols]
     private let edges: [EdgePolicy]
     private let settings: [UpstreamSettings]
     /// The answer to `OPTIONS *`.
@@ -48,6 +50,7 @@ final class WorkerSnapshot {
         limits = parts.limits
         accessLog = parts.accessLog
         edges = parts.edges
+        protocols = parts.protocols
         settings = parts.settings
     }
 
@@ -92,6 +95,7 @@ struct SnapshotParts {
     var limits: ConnectionLimits
     var accessLog: AccessLogSettings?
     var edges: [EdgePolicy]
+    var protocols: [SpokenProtocols]
     var settings: [UpstreamSettings]
 }
 

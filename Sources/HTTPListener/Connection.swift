@@ -26,7 +26,10 @@ package final class Connection: Poll {
     /// What speaks on the connection.
     private enum Session {
         case none
+        /// Not known yet: the first bytes tell.
+        case undecided(ProtocolDetection)
         case http1(HTTP1Connection)
+        case http2(HTTP2Connection)
     }
 
     init(server: HTTPServer, descriptor: consuming Descriptor, peer: PeerAddress, listener: Int) {
@@ -39,7 +42,7 @@ package final class Connection: Poll {
 
     /// Begins to read.
     func start() {
-        session = .http1(HTTP1Connection(on: self))
+        session = .undecided(ProtocolDetection(server.protocols(of: listenerIndex), at: loop.now))
         do {
             try open(descriptor.number)
         } catch {
@@ -53,7 +56,13 @@ package final class Connection: Poll {
     // MARK: - Events
 
     public override func ready(_ events: Events) {
-        if events.contains(.writable), case .http1(let session) = session { session.flush() }
+        if events.contains(.writable) {
+            switch session {
+            case .none, .undecided: break
+            case .http1(let session): session.flush()
+            case .http2(let session): session.flush()
+            }
+        }
         if isClosed { return }
         if events.contains(.readable), watched.contains(.readable) {
             read()
@@ -65,12 +74,40 @@ package final class Connection: Poll {
     private func read() {
         let number = descriptor.number
         let result = loop.receive({ Descriptor.receive(number, into: $0) }) { input in
-            if case .http1(let session) = session { session.received(input) }
+            received(input)
         }
         switch result {
         case .bytes, .wouldBlock: break
         case .ended, .failed: close()
         }
+    }
+
+    private func received(_ input: Span<UInt8>) {
+        switch session {
+        case .none: break
+        case .undecided(let detection): decide(detection, input)
+        case .http1(let session): session.received(input)
+        case .http2(let session): session.received(input)
+        }
+    }
+
+    /// Looks at the first bytes of a connection, and begins to speak what they are.
+    private func decide(_ detection: ProtocolDetection, _ input: Span<UInt8>) {
+        var detection = detection
+        let verdict = detection.next(input)
+        switch verdict {
+        case .undecided:
+            session = .undecided(detection)
+            return
+        case .http1: session = .http1(HTTP1Connection(on: self))
+        case .http2: session = HTTP2Connection(on: self).map { .http2($0) } ?? .none
+        }
+        if case .none = session {
+            close()
+            return
+        }
+        if detection.earlier > 0 { received(ProtocolDetection.preface(detection.earlier)) }
+        received(input)
     }
 
     // MARK: - Sending
@@ -109,8 +146,13 @@ package final class Connection: Poll {
         release()
         readTimer?.cancel()
         writeTimer?.cancel()
-        if case .http1(let session) = session { session.connectionClosed() }
-        session = .none
+        let session = session
+        self.session = .none
+        switch session {
+        case .none, .undecided: break
+        case .http1(let session): session.connectionClosed()
+        case .http2(let session): session.connectionClosed()
+        }
         descriptor = Descriptor(owning: -1)
         server.closed(self)
     }
@@ -145,18 +187,33 @@ package final class Connection: Poll {
             // The system asks for more only when a good part of its buffer is free, which may be megabytes: a client that
             // has taken anything since is slow, not silent.
             if Descriptor.untaken(descriptor.number) < untaken { limitWriting(to: writeLimit) } else { close() }
-        case .read: if case .http1(let session) = session { session.readTimeIsOver() }
+        case .read:
+            switch session {
+            case .none: break
+            case .undecided: close()
+            case .http1(let session): session.readTimeIsOver()
+            case .http2(let session): session.readTimeIsOver()
+            }
         }
     }
 
     /// Closes a connection that waits for a request and has been silent for a while; told during a drain.
     func closeIfIdle(since now: UInt64) {
-        if case .http1(let session) = session { session.closeIfIdle(since: now) }
+        switch session {
+        case .none: break
+        case .undecided(let detection): if detection.isIdle(since: now) { close() }
+        case .http1(let session): session.closeIfIdle(since: now)
+        case .http2(let session): session.closeIfIdle(since: now)
+        }
     }
 
     /// The drain time is over: an answer that has not begun becomes 503, everything else is cut off.
     func drainTimeIsOver() {
-        if case .http1(let session) = session { session.drainTimeIsOver() }
+        switch session {
+        case .none, .undecided: break
+        case .http1(let session): session.drainTimeIsOver()
+        case .http2(let session): session.drainTimeIsOver()
+        }
     }
 }
 

@@ -10,6 +10,8 @@ package struct ConnectionLimits: Sendable {
     package var connectionsPerAddress: Int?
     /// Requests that one connection may carry; the last one's answer says `Connection: close`.
     package var requestsPerConnection = 10_000
+    /// Requests that one HTTP/2 connection may have in work at once.
+    package var streams = 128
     /// Time for a whole head, from its first byte (from the accept for the first one).
     package var headTimeout: UInt64 = 10_000
     /// Time between two pieces of a body.
@@ -27,6 +29,11 @@ package struct ConnectionLimits: Sendable {
     package static let lingerTime: UInt64 = 5_000
     /// Bytes of requests that wait behind the present one; beyond them the client is not read any more.
     package static let pipelineBytes = 65_536
+    /// Output that an HTTP/2 connection gathers for one call to the system, in bytes.
+    static let gatherBytes = 65_536
+    /// Bytes of bodies that an HTTP/2 client may have under way in one stream, and in all streams of a connection.
+    static let streamWindow: UInt32 = 65_536
+    static let connectionWindow: Int32 = 1_048_576
     /// During a drain, a connection that has been silent for so long is closed; until then it may begin one more request.
     package static let drainIdleTime: UInt64 = 1_000
 

@@ -12,6 +12,12 @@ open class HTTPServer {
     package final var limits: ConnectionLimits {
         didSet { if hasRoom { for listener in listeners { listener.resume() } } }
     }
+    /// What each listener speaks, by its index; ``SpokenProtocols/all`` for those that are not listed.
+    package final var protocols: [SpokenProtocols] = []
+    /// What HTTP/2 connections gather for one call to the system: one turn's frames of one connection at a time.
+    final var gathered = ByteBuffer()
+    final var responseHead = HTTP2ResponseHead()
+    private(set) final lazy var http2Callbacks = HTTP2Callbacks()
     private var listeners: [Listener] = []
     private var connections: [Connection] = []
     private var spare: [ServerExchange] = []
@@ -39,6 +45,14 @@ open class HTTPServer {
 
     /// Told when the system refused a connection; `code` is the errno.
     open func acceptFailed(_ code: CInt) {}
+
+    /// Told when a client was cut off because it passed a bound of HTTP/2.
+    open func clientWasCutOff(_ flood: HTTP2Flood) {}
+
+    /// What the listener with this index speaks.
+    final func protocols(of listener: Int) -> SpokenProtocols {
+        protocols.indices.contains(listener) ? protocols[listener] : .all
+    }
 
     // MARK: - Listening
 

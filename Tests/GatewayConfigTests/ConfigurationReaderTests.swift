@@ -31,7 +31,7 @@ import Testing
     @Test func fillsInTheDefaultsOfTheGateway() throws {
         let gateway = try read(Self.small).gateway
         #expect(gateway.listeners.map(\.address.description) == ["127.0.0.1:0"])
-        #expect(gateway.listeners.map(\.protocols) == [[.http1]])
+        #expect(gateway.listeners.map(\.protocols) == [[.http1, .http2]])
         #expect(gateway.listeners.map(\.edge) == [.restart])
         #expect(gateway.admin == nil)
         #expect(gateway.workers == nil)
@@ -43,6 +43,7 @@ import Testing
         #expect(gateway.limits.connections == 16384)
         #expect(gateway.limits.connectionsPerAddress == nil)
         #expect(gateway.limits.requestsPerConnection == 10_000)
+        #expect(gateway.limits.streams == 128)
         #expect(gateway.timeouts.head.value == 10_000)
         #expect(gateway.timeouts.body.value == 30_000)
         #expect(gateway.timeouts.idle.value == 75_000)

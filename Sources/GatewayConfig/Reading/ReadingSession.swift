@@ -158,16 +158,12 @@ final class ReadingSession {
         }
     }
 
-    /// Strings of a closed set, each at most once; those in `later` are refused as not supported yet.
-    func distinct<Choice: RawRepresentable<String> & CaseIterable & Equatable>(
-        _ places: [SectionPlace], later: [String] = []
-    ) -> [Choice] {
+    /// Strings of a closed set, each at most once.
+    func distinct<Choice: RawRepresentable<String> & CaseIterable & Equatable>(_ places: [SectionPlace]) -> [Choice] {
         var choices: [Choice] = []
         for place in places {
             guard let text = string(place) else { continue }
-            if later.contains(text) {
-                report(place.pointer, "\(ValueProblem.quoted(text)) is not supported yet")
-            } else if let choice = self.choice(text, at: place.pointer, Choice.self) {
+            if let choice = self.choice(text, at: place.pointer, Choice.self) {
                 if choices.contains(choice) {
                     report(place.pointer, "\(ValueProblem.quoted(text)) stands here twice")
                 }

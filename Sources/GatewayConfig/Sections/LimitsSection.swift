@@ -22,9 +22,13 @@ package struct LimitsSection: Equatable, Sendable {
     /// spread anew now and then. Default: 10 000.
     package var requestsPerConnection = 10_000
 
-    static let keys = SectionKeys(
-        ["head", "fields", "target", "body", "connections", "connectionsPerAddress", "requestsPerConnection"],
-        later: ["streams"])
+    /// `streams`: requests that an HTTP/2 connection may have in work at once, 1 to 10 000; more are refused in a way
+    /// that lets clients repeat them. Default: 128.
+    package var streams = 128
+
+    static let keys = SectionKeys([
+        "head", "fields", "target", "body", "connections", "connectionsPerAddress", "requestsPerConnection", "streams",
+    ])
 
     init() {}
 
@@ -36,6 +40,7 @@ package struct LimitsSection: Equatable, Sendable {
         section.integer("connections", into: &connections, 1...1_048_576)
         connectionsPerAddress = section.integerOrUnlimited("connectionsPerAddress", 1...1_048_576)
         section.integer("requestsPerConnection", into: &requestsPerConnection, 1...4_294_967_295)
+        section.integer("streams", into: &streams, 1...10_000)
         if target > head, section.has("target") {
             section.session.warn(
                 section.pointer.appending("target"), "never reached: the whole head is at most \(head)")
@@ -51,6 +56,7 @@ package struct LimitsSection: Equatable, Sendable {
             ("connections", .number(connections)),
             ("connectionsPerAddress", connectionsPerAddress.map { .number($0) } ?? .string("unlimited")),
             ("requestsPerConnection", .number(requestsPerConnection)),
+            ("streams", .number(streams)),
         ])
     }
 }

@@ -14,14 +14,16 @@ package struct ListenerSection: Equatable, Sendable {
     package enum ListenerProtocol: String, CaseIterable, Sendable {
         /// HTTP/1.1 and, for clients that speak it, HTTP/1.0.
         case http1 = "http/1.1"
+        /// HTTP/2, for clients that begin with its preface.
+        case http2 = "h2"
     }
 
     /// The place in `gateway.listeners`, from 0.
     package var index: Int
     /// `address`: where it listens; required. Port 0 takes a free port, which only the log tells.
     package var address: ListenAddress
-    /// `protocols`: what is spoken. Default: all that is built, which is HTTP/1.1.
-    package var protocols: [ListenerProtocol] = [.http1]
+    /// `protocols`: what is spoken. Default: both.
+    package var protocols: [ListenerProtocol] = [.http1, .http2]
     /// `edge`: whether clients' traces are continued. Default: `restart`. Peers in `gateway.trustedProxies` are
     /// continued in either case.
     package var edge = Edge.restart
@@ -34,7 +36,7 @@ package struct ListenerSection: Equatable, Sendable {
         let address = section.listenAddress("address", isRequired: true)
         if section.has("protocols") {
             let places = section.elements("protocols")
-            protocols = section.session.distinct(places, later: ["h2"])
+            protocols = section.session.distinct(places)
             if section.isArray("protocols"), places.isEmpty {
                 section.session.report(
                     section.pointer.appending("protocols"), "a listener speaks at least one protocol")

@@ -1,0 +1,193 @@
+/// What an HTTP/2 client may do to its connection besides sending requests (security.md §1.1): each kind of frame that
+/// costs more to take than to send has a bound, and whoever passes one is cut off.
+///
+/// A value without sockets and clocks: frames and times, in milliseconds, come in as parameters.
+struct HTTP2Budget {
+    private var resets = Allowance()
+    private var streamErrors = Allowance()
+    private var settings = Allowance()
+    private var pings = Allowance()
+    private var unknownFrames = Allowance()
+    private var emptyFrames = 0
+    private var continuations = 0
+    private var windowUpdates = 0
+    private var priorities = 0
+    private var streams = 0
+    private var dataFramesSent = 0
+    private var fields = 0
+    private var fieldBytes = 0
+    private var abandoned = AbandonedWork()
+
+    /// Streams that a client may reset within ``resetPeriod``, and that it may make us reset (CVE-2023-44487,
+    /// CVE-2025-8671).
+    static let mostResets: UInt64 = 200
+    static let resetPeriod: UInt64 = 30_000
+    /// SETTINGS, PING and frames of unknown types in a second (CVE-2019-9512, CVE-2019-9515).
+    static let mostControlFrames: UInt64 = 100
+    static let controlPeriod: UInt64 = 1_000
+    /// Frames without content in a row, and CONTINUATION frames in a row (CVE-2019-9518, CVE-2024-27316).
+    static let mostEmptyFrames = 1
+    static let mostContinuations = 5
+    /// Fields of one header block, and their bytes as RFC 9113 §6.5.2 counts them: far above what is answered with 431,
+    /// what one-byte references to a long field amount to (CVE-2026-49975).
+    static let mostFields = 1_000
+    static let mostFieldBytes = 262_144
+
+    /// A budget of which nothing is spent.
+    init() {}
+
+    // MARK: - What the client sends
+
+    /// Counts a frame by its header; says which bound it passes, if any.
+    mutating func received(_ type: UInt8, flags: UInt8, length: Int, at now: UInt64) -> HTTP2Flood? {
+        switch HTTP2FrameType(rawValue: type) {
+        case .data:
+            return empty(length, isEnd: flags & Self.endStream != 0)
+        case .headers:
+            continuations = 0
+            fields = 0
+            fieldBytes = 0
+            return empty(length, isEnd: flags & Self.endHeaders != 0)
+        case .continuation:
+            continuations += 1
+            if continuations > Self.mostContinuations { return .continuations }
+            return empty(length, isEnd: flags & Self.endHeaders != 0)
+        case .reset:
+            return resets.spend(Self.mostResets, in: Self.resetPeriod, at: now) ? nil : .resets
+        case .settings:
+            return settings.spend(Self.mostControlFrames, in: Self.controlPeriod, at: now) ? nil : .settings
+        case .ping:
+            return pings.spend(Self.mostControlFrames, in: Self.controlPeriod, at: now) ? nil : .pings
+        case .windowUpdate:
+            windowUpdates += 1
+            return windowUpdates > 5 + 2 * (streams + 10 * dataFramesSent) ? .windowUpdates : nil
+        case .priority, .priorityUpdate:
+            priorities += 1
+            return priorities > 100 * (1 + streams) ? .priorities : nil
+        case .pushPromise, .goAway, nil:
+            return unknownFrames.spend(Self.mostControlFrames, in: Self.controlPeriod, at: now) ? nil : .unknownFrames
+        }
+    }
+
+    /// Counts a field of the header block under way, also of one that is not read any more.
+    mutating func receivedField(name: Int, value: Int) -> HTTP2Flood? {
+        fields += 1
+        fieldBytes += name + value + 32
+        return fields > Self.mostFields || fieldBytes > Self.mostFieldBytes ? .fields : nil
+    }
+
+    private mutating func empty(_ length: Int, isEnd: Bool) -> HTTP2Flood? {
+        guard length == 0, !isEnd else {
+            emptyFrames = 0
+            return nil
+        }
+        emptyFrames += 1
+        return emptyFrames > Self.mostEmptyFrames ? .emptyFrames : nil
+    }
+
+    private static let endStream: UInt8 = 1
+    private static let endHeaders: UInt8 = 4
+
+    // MARK: - What we do
+
+    /// A stream was opened.
+    mutating func streamOpened() { streams += 1 }
+
+    /// A DATA frame was sent: the client may open windows for it.
+    mutating func dataSent() { dataFramesSent += 1 }
+
+    /// A stream was reset by us for something that the client did.
+    mutating func streamFailed(at now: UInt64) -> HTTP2Flood? {
+        streamErrors.spend(Self.mostResets, in: Self.resetPeriod, at: now) ? nil : .streamErrors
+    }
+
+    // MARK: - Work that was begun
+
+    /// The client gave up a request that was in work. Servers behind us may still be busy with it, though we have hung
+    /// up on them, so that its place stays taken for a while.
+    mutating func workAbandoned(at now: UInt64) { abandoned.add(at: now) }
+
+    /// Whether one more request may begin beside those that are in work.
+    mutating func mayBegin(beside running: Int, most: Int, at now: UInt64) -> Bool {
+        running + abandoned.count(at: now) < most
+    }
+}
+
+/// A bound that a client has passed.
+public enum HTTP2Flood: UInt8, CaseIterable, Sendable {
+    case resets, streamErrors, emptyFrames, continuations, settings, pings, windowUpdates, priorities, unknownFrames
+    case fields
+
+    /// The word for logs and counters.
+    public var name: StaticString {
+        switch self {
+        case .resets: "resets"
+        case .streamErrors: "stream_errors"
+        case .emptyFrames: "empty_frames"
+        case .continuations: "continuations"
+        case .settings: "settings"
+        case .pings: "pings"
+        case .windowUpdates: "window_updates"
+        case .priorities: "priorities"
+        case .unknownFrames: "unknown_frames"
+        case .fields: "fields"
+        }
+    }
+}
+
+/// The types of frames (RFC 9113 §6, RFC 9218 §7.1).
+enum HTTP2FrameType: UInt8 {
+    case data = 0
+    case headers = 1
+    case priority = 2
+    case reset = 3
+    case settings = 4
+    case pushPromise = 5
+    case ping = 6
+    case goAway = 7
+    case windowUpdate = 8
+    case continuation = 9
+    case priorityUpdate = 16
+}
+
+/// So many events in a period, all at once or spread over it; what was spent comes back evenly.
+private struct Allowance {
+    /// What is spent, in events times the period.
+    private var level: UInt64 = 0
+    private var seenAt: UInt64 = 0
+
+    /// Whether one more event is within the bound.
+    mutating func spend(_ most: UInt64, in period: UInt64, at now: UInt64) -> Bool {
+        let elapsed = min(now &- seenAt, period)
+        seenAt = now
+        level -= min(level, elapsed * most)
+        level += period
+        return level <= most * period
+    }
+}
+
+/// Requests that were given up in this and the last second.
+private struct AbandonedWork {
+    private var current = 0
+    private var last = 0
+    private var began: UInt64 = 0
+
+    private static let period: UInt64 = 1_000
+
+    mutating func add(at now: UInt64) {
+        turn(now)
+        current += 1
+    }
+
+    mutating func count(at now: UInt64) -> Int {
+        turn(now)
+        return current + last
+    }
+
+    private mutating func turn(_ now: UInt64) {
+        guard now &- began >= Self.period else { return }
+        last = now &- began < 2 * Self.period ? current : 0
+        current = 0
+        began = now
+    }
+}
