@@ -140,6 +140,8 @@ final class CurlSession {
     private let easy: UnsafeMutableRawPointer
     private let multi: CurlMulti
     private let lists: [UnsafeMutablePointer<curl_slist>]
+    /// What a send has begun and not ended.
+    private var begun: UnsafeMutableRawBufferPointer?
 
     fileprivate init(easy: UnsafeMutableRawPointer, multi: CurlMulti, lists: [UnsafeMutablePointer<curl_slist>]) {
         self.easy = easy
@@ -151,6 +153,7 @@ final class CurlSession {
         multi.remove(easy)
         curl_easy_cleanup(easy)
         for list in lists { curl_slist_free_all(list) }
+        if let begun { multi.giveRecord(begun) }
     }
 
     func receive(into buffer: UnsafeMutableRawBufferPointer) -> TransferResult {
@@ -162,13 +165,29 @@ final class CurlSession {
         }
     }
 
+    /// Sends the first of `bytes`, at most one record of TLS. When it would block, `bytes` must begin in the same way the
+    /// next time.
     func send(_ bytes: UnsafeRawBufferPointer) -> TransferResult {
-        var count = 0
-        switch curl_easy_send(easy, bytes.baseAddress, bytes.count, &count) {
-        case CURLE_OK: return count > 0 ? .bytes(count) : .wouldBlock
-        case CURLE_AGAIN: return .wouldBlock
-        default: return .failed(EPIPE)
+        guard !bytes.isEmpty else { return .wouldBlock }
+        // What OpenSSL has begun to send it wants to see again: the same bytes, not fewer, and at the same place, where
+        // the caller's buffers move. So a record stays where it is until it has been taken.
+        let record: UnsafeMutableRawBufferPointer
+        if let begun {
+            record = begun
+        } else {
+            let space = multi.takeRecord()
+            record = UnsafeMutableRawBufferPointer(rebasing: space[..<min(bytes.count, space.count)])
+            record.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[..<record.count]))
         }
+        var count = 0
+        let code = curl_easy_send(easy, record.baseAddress, record.count, &count)
+        if code == CURLE_AGAIN || (code == CURLE_OK && count == 0) {
+            begun = record
+            return .wouldBlock
+        }
+        begun = nil
+        multi.giveRecord(record)
+        return code == CURLE_OK ? .bytes(count) : .failed(EPIPE)
     }
 }
 

@@ -12,6 +12,10 @@ final class CurlMulti {
     private var step: CurlStep?
     private var watches: [curl_socket_t: CurlSocketWatch] = [:]
     private var waiting: [UnsafeMutableRawPointer: CurlConnector] = [:]
+    private var spareRecord: UnsafeMutableRawPointer?
+
+    /// The most that one record of TLS carries.
+    private static let recordSize = 16_384
 
     /// nil when libcurl has no memory left.
     init?(loop: EventLoop) {
@@ -43,6 +47,19 @@ final class CurlMulti {
         _ = banyan_curl_multi_set_socket_callback(raw, nil, nil)
         _ = banyan_curl_multi_set_timer_callback(raw, nil, nil)
         curl_multi_cleanup(raw)
+        spareRecord?.deallocate()
+    }
+
+    /// Memory for one record: the same for all sessions as long as what they send is taken at once.
+    func takeRecord() -> UnsafeMutableRawBufferPointer {
+        let memory = spareRecord ?? .allocate(byteCount: Self.recordSize, alignment: 64)
+        spareRecord = nil
+        return UnsafeMutableRawBufferPointer(start: memory, count: Self.recordSize)
+    }
+
+    /// Takes memory back that came from ``takeRecord()``.
+    func giveRecord(_ record: UnsafeMutableRawBufferPointer) {
+        if spareRecord == nil { spareRecord = record.baseAddress } else { record.baseAddress?.deallocate() }
     }
 
     /// Starts the transfer of `connector`, which is told when it has ended. It stays in the multi until ``remove(_:)``.

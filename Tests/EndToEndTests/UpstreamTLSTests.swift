@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import Testing
 
 extension EndToEnd {
@@ -75,6 +76,86 @@ extension EndToEnd {
             let answer = try gateway.exchange("GET /")
             #expect(answer.status == status && answer.cause == cause, "\(answer)")
             if status == 200 { #expect(answer.text.contains("TLSv1.2")) }
+        }
+
+        private static let size = 64 << 20
+
+        /// A body that shows every byte that is missing, doubled or in another place.
+        private struct Content {
+            private var piece = [UInt8]((0..<65_536).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) })
+
+            mutating func piece(_ number: Int) -> [UInt8] {
+                withUnsafeBytes(of: UInt32(number)) { piece.replaceSubrange(0..<4, with: $0) }
+                return piece
+            }
+
+            /// Reads the whole body; says where it differs.
+            static func firstDifference(reading wire: Wire, slowly: Bool = false) throws -> Int? {
+                var content = Content()
+                for number in 0..<(size / 65_536) {
+                    // As Data, whose comparison is quick without optimisation, too.
+                    if try Data(wire.take(65_536)) != Data(content.piece(number)) { return number * 65_536 }
+                    // Often enough that whoever writes has to wait, and to go on, many times.
+                    if slowly, number < 400, number.isMultiple(of: 10) { Thread.sleep(forTimeInterval: 0.01) }
+                }
+                return nil
+            }
+
+            static func send(over wire: Wire, _ sent: (Int) -> Void = { _ in }) throws {
+                var content = Content()
+                for number in 0..<(size / 65_536) {
+                    try wire.send(content.piece(number))
+                    sent(number * 65_536)
+                }
+            }
+        }
+
+        @Test("64 MiB up and down through TLS, with readers that are slow: every byte, in little memory")
+        func largeBodies() throws {
+            let certificates = try Certificates()
+            let folder = certificates.folder
+            let sent = Mutex(0)
+            let server = try TLSUpstream(certificate: folder.file("server.crt"), key: folder.file("server.key")) {
+                wire in
+                while let request = try wire.head() {
+                    var text = "ok"
+                    if request.method == "PUT" {
+                        let difference = try Content.firstDifference(reading: wire, slowly: true)
+                        text = difference.map { "differs at \($0)" } ?? "whole"
+                    } else if request.target == "/down" {
+                        try wire.send("HTTP/1.1 200 OK\r\nContent-Length: \(Self.size)\r\n\r\n")
+                        try Content.send(over: wire) { count in sent.withLock { $0 = count } }
+                        continue
+                    }
+                    try wire.send("HTTP/1.1 200 OK\r\nContent-Length: \(text.utf8.count)\r\n\r\n\(text)")
+                }
+            }
+            let setup = GatewaySetup()
+                .upstream("secure", url: server.url, #""tls": {"ca": "\#(folder.file("ca.crt"))"}"#)
+                .route(#"{"match": "/{rest...}", "to": "secure", "maxBody": "unlimited"}"#)
+            let gateway = try GatewayProcess(setup)
+            let client = try gateway.client(receiveBuffer: 65_536)
+            #expect(try client.exchange("GET /").text == "ok", "\(client.transcript)")
+            let before = try gateway.process.kibibytes("VmHWM")
+
+            try client.request("PUT /up", ["Content-Length: \(Self.size)"])
+            try Content.send(over: client.wire)
+            let answer = try client.response()
+            try #require(answer.text == "whole", "\(answer)")
+
+            try client.request("GET /down")
+            #expect(try client.wire.head()?.contentLength == Self.size, "\(client.transcript)")
+            var last = -1
+            try eventually("the upstream stands still, which nobody reads") {
+                defer { last = sent.withLock { $0 } }
+                Thread.sleep(forTimeInterval: 0.2)
+                return last > 0 && last == sent.withLock { $0 }
+            }
+            #expect(last < Self.size / 2, "\(last) bytes were taken")
+            #expect(try Content.firstDifference(reading: client.wire, slowly: true) == nil)
+            #expect(try client.exchange("GET /again").text == "ok", "\(client.transcript)")
+            let growth = try gateway.process.kibibytes("VmHWM") - before
+            #expect(growth < 24 << 10, "the peak grew by \(growth) KiB")
         }
     }
 }

@@ -25,15 +25,24 @@ final class RunningProcess: Sendable {
 
     /// Starts a program; it inherits no socket of the tests.
     ///
-    /// - Parameter environment: variables beside those of the tests.
-    init(_ program: String, _ arguments: [String], environment: [String: String] = [:]) throws {
+    /// - Parameters:
+    ///   - environment: variables beside those of the tests.
+    ///   - plainSide: a socket that is its standard input and output, in place of nothing and of what `lines` gives.
+    init(
+        _ program: String, _ arguments: [String], environment: [String: String] = [:], plainSide: CInt? = nil
+    ) throws {
         command = ([program.split(separator: "/").last.map(String.init) ?? program] + arguments).joined(separator: " ")
         let pipes = [try Self.makePipe(), try Self.makePipe()]
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-        posix_spawn_file_actions_adddup2(&actions, pipes[0].writing, 1)
+        if let plainSide {
+            posix_spawn_file_actions_adddup2(&actions, plainSide, 0)
+            posix_spawn_file_actions_adddup2(&actions, plainSide, 1)
+        } else {
+            posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+            posix_spawn_file_actions_adddup2(&actions, pipes[0].writing, 1)
+        }
         posix_spawn_file_actions_adddup2(&actions, pipes[1].writing, 2)
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
