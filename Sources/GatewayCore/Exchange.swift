@@ -159,7 +159,8 @@ final class Exchange: ServerExchange {
             fail(refusal.map { Cause($0.cause) } ?? .badRequest, detail: refusal?.detail)
         case .bodyTooLarge: fail(.bodyTooLarge)
         case .headTimeout, .bodyTimeout: fail(.requestTimeout)
-        case .clientClosed: if cause == nil { cause = .clientClosed }
+        // A tunnel has no other end than that one side leaves.
+        case .clientClosed: if cause == nil, status != 101 { cause = .clientClosed }
         case .shuttingDown: fail(.shuttingDown)
         }
     }
@@ -202,6 +203,12 @@ final class Exchange: ServerExchange {
     /// Bounds the whole exchange, in milliseconds from now.
     func limit(to milliseconds: UInt64) {
         if milliseconds != .max { deadline.schedule(after: milliseconds) }
+    }
+
+    /// The exchange goes on in another protocol, which lasts as long as its two sides like.
+    func beginTunnel() {
+        deadline.cancel()
+        flush()
     }
 
     fileprivate func timeIsOver() {

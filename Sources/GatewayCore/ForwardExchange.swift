@@ -11,6 +11,7 @@ final class ForwardExchange: UpstreamAttempt {
     private var plan: ForwardPlan?
     private var span = TraceSpan(kind: .client, spanID: 0, parentID: 0, start: 0)
     private var bodyIsHeld = false
+    private var isTunnel = false
 
     init(_ exchange: Exchange) { self.exchange = exchange }
 
@@ -26,6 +27,7 @@ final class ForwardExchange: UpstreamAttempt {
         exchange.attempts += 1
         method = exchange.head.method
         framing = exchange.head.framing
+        asksUpgrade = plan.allowsWebSocket && exchange.head.asksForWebSocket
         timeouts = upstream.timeouts
         if let head = plan.headTimeout { timeouts.head = head }
         if let idle = plan.idleTimeout { timeouts.idle = idle }
@@ -46,11 +48,12 @@ final class ForwardExchange: UpstreamAttempt {
         cancel()
         plan = nil
         bodyIsHeld = false
+        isTunnel = false
     }
 
     /// Stops reading the client's body while there is nowhere to put it.
     private func holdBody() {
-        guard isRunning, framing != .none, isFull, !bodyIsHeld else { return }
+        guard isRunning, framing != .none || isTunnel, isFull, !bodyIsHeld else { return }
         bodyIsHeld = true
         exchange.pauseBody()
     }
@@ -108,7 +111,11 @@ final class ForwardExchange: UpstreamAttempt {
             buffer.append("\r\n")
         case .chunked: buffer.append("Transfer-Encoding: chunked\r\n")
         }
-        if exchange.head.acceptsTrailers { buffer.append("TE: trailers\r\nConnection: TE\r\n") }
+        if asksUpgrade {
+            buffer.append("Connection: Upgrade\r\nUpgrade: websocket\r\n")
+        } else if exchange.head.acceptsTrailers {
+            buffer.append("TE: trailers\r\nConnection: TE\r\n")
+        }
         buffer.append("\r\n")
     }
 
@@ -124,6 +131,11 @@ final class ForwardExchange: UpstreamAttempt {
 
     override func headReceived() {
         guard let plan, let snapshot = exchange.snapshot else { return }
+        if head.status == 101, !head.switchesToWebSocket {
+            cancel()
+            failed(.protocolError("an upgrade to something that was not asked for"))
+            return
+        }
         exchange.upstreamTime = EventLoop.nanoseconds &- startedAt
         span.finish(at: startedAt &+ exchange.upstreamTime, status: head.status)
         exchange.beginHead(status: head.status)
@@ -132,6 +144,13 @@ final class ForwardExchange: UpstreamAttempt {
         ForwardingHeaders.appendVia(of: head, into: &exchange.output)
         exchange.output.append(snapshot.upstreams[exchange.upstream].servedByLine)
         exchange.appendOwnFields()
+        if head.status == 101 {
+            exchange.output.append("Connection: Upgrade\r\nUpgrade: websocket\r\n")
+            isTunnel = true
+            exchange.endHead(.tunnel, hasDate: head.fields.contains(.date))
+            exchange.beginTunnel()
+            return
+        }
         let hasDate = head.fields.contains(.date)
         switch head.framing {
         case .none: exchange.endHead(.none(declared: head.contentLength), hasDate: hasDate)

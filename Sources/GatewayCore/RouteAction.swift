@@ -39,6 +39,8 @@ final class ForwardPlan {
     let flagSlots: [Int]
     let bodyLimit: UInt64
     let rewrite: RewriteTemplate?
+    /// Whether requests may go over to WebSocket (RFC 6455).
+    let allowsWebSocket: Bool
     /// What of the client's fields goes no further.
     let requestPolicy: FieldPolicy
     /// Field lines that the route sets or adds, each with its line's end.
@@ -51,7 +53,7 @@ final class ForwardPlan {
     let totalTimeout: UInt64?
 
     init(
-        target: Target, flagSlots: [Int], bodyLimit: UInt64, rewrite: RewriteTemplate?, requestPolicy: FieldPolicy,
+        target: Target, flagSlots: [Int], bodyLimit: UInt64, rewrite: RewriteTemplate?, allowsWebSocket: Bool, requestPolicy: FieldPolicy,
         requestLines: [UInt8], responsePolicy: FieldPolicy, responseLines: [UInt8], headTimeout: UInt64?,
         idleTimeout: UInt64?, totalTimeout: UInt64?
     ) {
@@ -59,6 +61,7 @@ final class ForwardPlan {
         self.flagSlots = flagSlots
         self.bodyLimit = bodyLimit
         self.rewrite = rewrite
+        self.allowsWebSocket = allowsWebSocket
         self.requestPolicy = requestPolicy
         self.requestLines = requestLines
         self.responsePolicy = responsePolicy

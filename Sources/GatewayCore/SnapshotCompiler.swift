@@ -133,6 +133,7 @@ struct SnapshotCompiler {
         return ForwardPlan(
             target: target, flagSlots: flagSlots(of: [target]), bodyLimit: forward.maxBody.bytes ?? .max,
             rewrite: forward.rewrite.map { template($0, captures, path + ["rewrite"]) },
+            allowsWebSocket: forward.upgrade.contains(.websocket),
             requestPolicy: FieldPolicy(
                 identity: identityHeaders,
                 removed: forward.requestHeaders.set.map(\.name) + forward.requestHeaders.remove),

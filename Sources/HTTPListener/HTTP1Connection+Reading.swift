@@ -100,7 +100,7 @@ extension HTTP1Connection {
                 fail(.bodyTooLarge)
                 return input.count
             }
-            connection.limitReading(to: server.limits.bodyTimeout)
+            limitBody()
             hasMoreInput = consumed < input.count
             exchange.bodyReceived(input.slice(range))
             if body.isComplete { endBody(exchange) }
@@ -116,6 +116,11 @@ extension HTTP1Connection {
             fail(.badBody)
             return input.count
         }
+    }
+
+    /// A body that falls silent ends the request; a tunnel has times of its own.
+    func limitBody() {
+        if !isTunnel { connection.limitReading(to: server.limits.bodyTimeout) }
     }
 
     private func endBody(_ exchange: ServerExchange) {

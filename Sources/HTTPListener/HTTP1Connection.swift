@@ -21,6 +21,8 @@ final class HTTP1Connection: ExchangeChannel {
     /// Whether bytes follow, in the input that is being processed, behind what has been taken of it.
     var hasMoreInput = false
     var bodyIsPaused = false
+    /// Whether the connection has gone over to another protocol: there are no messages any more.
+    var isTunnel = false
     var headIsTimed = false
     /// Whether the exchange has been told of its request, so that it must be told of its end, too.
     var exchangeIsTold = false
@@ -72,7 +74,7 @@ final class HTTP1Connection: ExchangeChannel {
     override func resumeBody() {
         guard bodyIsPaused else { return }
         bodyIsPaused = false
-        connection.limitReading(to: server.limits.bodyTimeout)
+        limitBody()
         if isProcessing { return }
         if pending.isEmpty { updateWatch() } else { connection.loop.atEndOfTurn(resumption) }
     }
@@ -108,6 +110,10 @@ final class HTTP1Connection: ExchangeChannel {
 
     override func endHead(_ exchange: ServerExchange, _ body: ResponseBody) {
         bodyIsChunked = false
+        if body == .tunnel {
+            beginTunnel(exchange)
+            return
+        }
         if body == .stream {
             if exchange.head.version == .http11 {
                 bodyIsChunked = true
@@ -124,6 +130,18 @@ final class HTTP1Connection: ExchangeChannel {
             exchange.output.append("Connection: keep-alive\r\n")
         }
         exchange.output.append("\r\n")
+    }
+
+    /// What the client sends from now on is passed on as it comes. The upstream's silence ends the tunnel, not the client's.
+    private func beginTunnel(_ exchange: ServerExchange) {
+        exchange.output.append("\r\n")
+        isTunnel = true
+        mustClose = true
+        phase = .body
+        self.body.begin(.untilClose)
+        bodyIsPaused = false
+        connection.readWithoutLimit()
+        if !pending.isEmpty { connection.loop.atEndOfTurn(resumption) }
     }
 
     override func write(_ exchange: ServerExchange, _ bytes: Span<UInt8>) {

@@ -283,7 +283,8 @@ final class HTTP2Stream: ExchangeChannel {
     override func endHead(_ exchange: ServerExchange, _ body: ResponseBody) {
         switch body {
         case .none, .length(0): answer.state = .headIsHeld
-        case .length, .stream:
+        // Nobody goes over to another protocol here (RFC 9113 §8.6), so a tunnel is a stream like others.
+        case .length, .stream, .tunnel:
             if isOpen { http2.submitHead(self, exchange, hasBody: true) }
             exchange.output.removeAll()
             answer.state = .submitted

@@ -50,6 +50,7 @@ extension ServerExchange {
             if let declared { appendContentLength(declared) }
         case .length(let length): appendContentLength(length)
         case .stream: break
+        case .tunnel: bodyLimit = .max
         }
         if !hasDate { channel.connection.server.appendDate(to: &output) }
         channel.endHead(self, body)
@@ -70,7 +71,7 @@ extension ServerExchange {
         case .length(let length) where UInt64(bytes.count) > length &- bytesSent:
             abortResponse()
             return
-        case .length, .stream: break
+        case .length, .stream, .tunnel: break
         }
         bytesSent &+= UInt64(bytes.count)
         channel.write(self, bytes)

@@ -27,6 +27,9 @@ package enum ResponseBody: Equatable, Sendable {
     case length(UInt64)
     /// Bytes follow until ``ServerExchange/endResponse()``: chunked, or until close for HTTP/1.0.
     case stream
+    /// The connection speaks another protocol from now on (101): what the client sends comes by
+    /// ``ServerExchange/bodyReceived(_:)``, what is written goes out as it is, until either side ends.
+    case tunnel
 }
 
 /// One request and its answer on a downstream connection: subclasses of the upper rooms answer it.

@@ -7,6 +7,7 @@ struct HTTP1ClientCodec: ~Copyable {
     private var body = BodyDecoder()
     private var phase = Phase.idle
     private var method = Method.get
+    private var upgradeAsked = false
     private var interimHeads = 0
 
     private enum Phase { case idle, head, body }
@@ -46,9 +47,14 @@ struct HTTP1ClientCodec: ~Copyable {
         ForwardingHeaders.appendTrailers(of: body.chunks.trailers, policy: FieldPolicy(), into: &buffer)
     }
 
-    /// Awaits the answer to a request with `method`.
-    mutating func expectAnswer(to method: Method) {
+    /// Whether the protocol was switched: what comes are bytes of another protocol, up to the connection's end.
+    private(set) var isTunnel = false
+
+    /// Awaits the answer to a request with `method`, which may be 101 when the request asks for an upgrade.
+    mutating func expectAnswer(to method: Method, upgradeAsked: Bool = false) {
         self.method = method
+        self.upgradeAsked = upgradeAsked
+        isTunnel = false
         phase = .head
         interimHeads = 0
         parser.reset()
@@ -64,7 +70,7 @@ struct HTTP1ClientCodec: ~Copyable {
     }
 
     private mutating func readHead(_ input: Span<UInt8>, _ head: inout ResponseHead) -> Event {
-        switch parser.consume(input, into: &head, requestMethod: method) {
+        switch parser.consume(input, into: &head, requestMethod: method, upgradeAsked: upgradeAsked) {
         case .incomplete: return .needMore
         case .failed(let error):
             return .failed(error.detail)
@@ -74,7 +80,8 @@ struct HTTP1ClientCodec: ~Copyable {
                 if interimHeads > Self.mostInterimHeads { return .failed("too many interim answers") }
                 return .interim(consumed: consumed)
             }
-            body.begin(head.framing)
+            isTunnel = head.status == 101
+            body.begin(isTunnel ? .untilClose : head.framing)
             phase = body.isComplete ? .idle : .body
             return .head(consumed: consumed, isWhole: body.isComplete)
         }

@@ -30,6 +30,9 @@ open class UpstreamAttempt {
     package final var method = Method.get
     /// How the request's body is framed: none, a length, or chunked.
     package final var framing = BodyFraming.none
+    /// Whether the request asks for another protocol (RFC 9110 §7.8): the answer may be 101 then, and what comes behind
+    /// it, in both directions, are that protocol's bytes until either side ends.
+    package final var asksUpgrade = false
     package final var timeouts = AttemptTimeouts()
     /// The endpoint that the attempt goes to, from ``Upstream/start(_:random:hash:)`` on.
     package internal(set) final var endpoint: Endpoint?
@@ -156,6 +159,13 @@ open class UpstreamAttempt {
         trailers.removeAll()
         requestTrailers.removeAll()
         endpoint.attemptBegan()
+    }
+
+    /// The protocol was switched: bytes of the new one may be sent, and cannot be sent again.
+    final func beginTunnel() {
+        bodyHasEnded = false
+        replayIsWhole = false
+        replay.removeAll()
     }
 
     /// Lets go of everything; called before the last event.

@@ -59,7 +59,7 @@ final class UpstreamConnection: UpstreamTransport {
         attempt.transport = self
         attempt.state = .active
         attempt.startedAt = EventLoop.nanoseconds
-        codec.expectAnswer(to: attempt.method)
+        codec.expectAnswer(to: attempt.method, upgradeAsked: attempt.asksUpgrade)
         requestIsWhole = attempt.framing == .none
         isPaused = false
         attempt.writeHead(into: &output)
@@ -254,6 +254,7 @@ final class UpstreamConnection: UpstreamTransport {
             case .head(let consumed, let isWhole):
                 position += consumed
                 timer?.schedule(after: attempt.timeouts.idle)
+                if codec.isTunnel { beginTunnel(attempt) }
                 attempt.headReceived()
                 if isWhole { finish(attempt, rest: input.count - position) }
             case .data(let range, let consumed, let isWhole):
@@ -271,6 +272,12 @@ final class UpstreamConnection: UpstreamTransport {
         }
         isProcessing = false
         if let attempt, codec.isBusy, codec.hasPassedHead { attempt.piecesEnded() }
+    }
+
+    /// The request goes on in another protocol, whose end only closing the connection tells.
+    private func beginTunnel(_ attempt: UpstreamAttempt) {
+        requestIsWhole = false
+        attempt.beginTunnel()
     }
 
     private func updateWatch() {
@@ -342,6 +349,8 @@ final class UpstreamConnection: UpstreamTransport {
             close()
             return
         }
+        // A tunnel that has fallen silent has no end that could be missing.
+        if codec.isTunnel { return ended() }
         fail(codec.hasPassedHead ? .truncated : .timeout)
     }
 

@@ -2,6 +2,12 @@ internal import JSON
 
 /// A route with `to`: requests are sent on, responses are passed back as they come.
 package struct ForwardSection: Equatable, Sendable {
+    /// A protocol that a request may go over to.
+    package enum UpgradeProtocol: String, CaseIterable, Sendable {
+        /// RFC 6455.
+        case websocket
+    }
+
     /// `to`: a context or an upstream; the context where both have the name.
     package var to: String
     /// `rewrite`: the path that is sent instead, a template of the pattern's names, beginning with `/`; the room that
@@ -20,6 +26,10 @@ package struct ForwardSection: Equatable, Sendable {
     /// `maxBody`: bytes of the request's body, or `"unlimited"`; beyond it 413. Default: `gateway.limits.body`.
     package var maxBody: SizeLimit
 
+    /// `upgrade`: protocols that requests may go over to by `Upgrade` (RFC 9110 §7.8). Default: none; the field is
+    /// ignored then and goes no further.
+    package var upgrade: [UpgradeProtocol] = []
+
     /// Nil where `to` cannot be read.
     init?(_ section: SectionReader, defaultMaxBody: SizeLimit) {
         maxBody = defaultMaxBody
@@ -35,6 +45,7 @@ package struct ForwardSection: Equatable, Sendable {
         idleTimeout = section.timeLimit("idleTimeout")
         totalTimeout = section.timeLimit("totalTimeout")
         section.sizeLimit("maxBody", into: &maxBody)
+        if section.has("upgrade") { upgrade = section.session.distinct(section.elements("upgrade")) }
         guard let to else { return nil }
         self.to = to
     }
@@ -50,6 +61,7 @@ package struct ForwardSection: Equatable, Sendable {
             ("idleTimeout", idleTimeout.map { .text($0) }),
             ("totalTimeout", totalTimeout.map { .text($0) }),
             ("maxBody", .text(maxBody)),
+            ("upgrade", upgrade.isEmpty ? nil : .array(upgrade.map { .string($0.rawValue) })),
         ]
     }
 }

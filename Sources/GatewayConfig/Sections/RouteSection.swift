@@ -26,11 +26,11 @@ package struct RouteSection: Equatable, Sendable {
     package var action: Action
 
     /// The options of `to`, which have no meaning beside another action.
-    static let forwardKeys = ["rewrite", "requestHeaders", "responseHeaders", "idleTimeout", "totalTimeout", "maxBody"]
+    static let forwardKeys = ["rewrite", "requestHeaders", "responseHeaders", "idleTimeout", "totalTimeout", "maxBody", "upgrade"]
     static let actionKeys = ["to", "aggregate", "respond", "redirect"]
     static let keys = SectionKeys(
         ["match", "when", "name"] + actionKeys + ["timeout", "errors"] + forwardKeys,
-        later: ["retry", "upgrade", "output"])
+        later: ["retry", "output"])
 
     /// Nil where there is no pattern. Where the action cannot be read, which is reported, the route answers 503: it has
     /// to be there for the checks of the other rooms, and a configuration with an error is never put to use.

@@ -88,6 +88,13 @@ final class Wire {
         return Array(pending[..<count])
     }
 
+    /// Reads what is there, at least a byte; nil at the end.
+    func some() throws -> [UInt8]? {
+        if pending.isEmpty, try !readMore() { return nil }
+        defer { pending.removeAll() }
+        return pending
+    }
+
     /// Reads at most `count` bytes and forgets them: for bodies that no test holds in memory.
     func skip(_ count: Int) throws -> Int {
         if pending.isEmpty, try !readMore() { throw failure("ended \(count) bytes early") }
