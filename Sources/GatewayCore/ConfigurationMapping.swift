@@ -82,6 +82,7 @@ extension UpstreamDefinition {
                     weight: server.weight, pathPrefix: server.url.prefix)
             },
             policy: policy)
+        resolveInterval = section.resolveInterval.value
     }
 }
 

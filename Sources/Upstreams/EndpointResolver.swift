@@ -22,9 +22,10 @@ final class EndpointResolver {
     var changed: () -> Void = {}
     private(set) var state = State.pending
 
-    /// Seconds between look-ups are those that most resolvers cache for; a failure is tried again sooner (milliseconds).
-    static let refreshInterval: UInt64 = 30_000
-    static let retryInterval: UInt64 = 2_000
+    /// How long after a look-up the next one follows, in milliseconds.
+    var interval: UInt64 = 30_000
+    /// A failure is tried again sooner.
+    private static let retryInterval: UInt64 = 2_000
 
     /// Begins to look `host` up; an address in numbers is known at once.
     init(host: String, loop: EventLoop) {
@@ -54,7 +55,7 @@ final class EndpointResolver {
         } else if state == .pending {
             state = .failed
         }
-        timer?.schedule(after: addresses == nil ? Self.retryInterval : Self.refreshInterval)
+        timer?.schedule(after: addresses == nil ? min(Self.retryInterval, interval) : interval)
         if state != old || state == .failed { changed() }
     }
 

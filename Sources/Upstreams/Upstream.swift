@@ -19,6 +19,8 @@ package struct UpstreamDefinition: Hashable, Sendable {
     package var name: String
     package var servers: [Server]
     package var policy: LoadBalancer.Policy
+    /// How often the servers' names are looked up again, in milliseconds.
+    package var resolveInterval: UInt64 = 30_000
 
     package init(name: String, servers: [Server], policy: LoadBalancer.Policy = .leastRequest) {
         self.name = name
@@ -44,8 +46,10 @@ package final class Upstream {
         self.bounds = bounds
         endpoints = definition.servers.map { server in
             let key = EndpointKey(upstream: definition.name, server: server)
-            if let endpoint = known[key], endpoint.bounds === bounds { return endpoint }
-            return Endpoint(server, loop: loop, curl: curl, bounds: bounds)
+            let old = known[key].flatMap { $0.bounds === bounds ? $0 : nil }
+            let endpoint = old ?? Endpoint(server, loop: loop, curl: curl, bounds: bounds)
+            endpoint.resolver.interval = definition.resolveInterval
+            return endpoint
         }
         balancer = LoadBalancer(policy: definition.policy, weights: definition.servers.map(\.weight))
         salts = definition.servers.map { server in

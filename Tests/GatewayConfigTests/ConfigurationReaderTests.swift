@@ -69,6 +69,7 @@ import Testing
         #expect(upstream.timeout.milliseconds?.value == 15_000)
         #expect(upstream.idleTimeout.milliseconds?.value == 60_000)
         #expect(upstream.totalTimeout == .none)
+        #expect(upstream.resolveInterval.value == 30_000)
         #expect(upstream.balance == .leastRequest)
         #expect(upstream.maxConnections == 1024 && upstream.maxRequests == 1024 && upstream.maxPending == 1024)
         #expect(upstream.tls.verify)

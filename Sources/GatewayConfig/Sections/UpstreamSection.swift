@@ -28,6 +28,8 @@ package struct UpstreamSection: Equatable, Sendable {
     package var idleTimeout = TimeLimit.after(.seconds(60))
     /// `totalTimeout`: the whole exchange, retries included. Default: none.
     package var totalTimeout = TimeLimit.none
+    /// `resolveInterval`: how often the names of the servers are looked up again. Default: 30 s.
+    package var resolveInterval = Milliseconds.seconds(30)
     /// `balance`: which server gets the next request. Default: `least-request`.
     package var balance = BalanceSection.leastRequest
     /// `maxConnections`: open connections to the upstream, all workers together, 1 to 1 048 576. Default: 1024.
@@ -41,8 +43,8 @@ package struct UpstreamSection: Equatable, Sendable {
 
     static let keys = SectionKeys(
         [
-            "servers", "tls", "host", "connectTimeout", "timeout", "idleTimeout", "totalTimeout", "balance",
-            "maxConnections", "maxRequests", "maxPending",
+            "servers", "tls", "host", "connectTimeout", "timeout", "idleTimeout", "totalTimeout", "resolveInterval",
+            "balance", "maxConnections", "maxRequests", "maxPending",
         ],
         later: ["protocol", "transport", "retry", "health", "outlier", "breaker", "pools", "active"])
 
@@ -67,6 +69,7 @@ package struct UpstreamSection: Equatable, Sendable {
         section.timeLimit("timeout", into: &timeout)
         section.timeLimit("idleTimeout", into: &idleTimeout)
         section.timeLimit("totalTimeout", into: &totalTimeout)
+        section.duration("resolveInterval", into: &resolveInterval)
         if let place = section.place("balance") { balance = BalanceSection(at: place, session) ?? balance }
         section.integer("maxConnections", into: &maxConnections, 1...1_048_576)
         section.integer("maxRequests", into: &maxRequests, 1...1_048_576)
@@ -105,6 +108,7 @@ package struct UpstreamSection: Equatable, Sendable {
             ("timeout", .text(timeout)),
             ("idleTimeout", .text(idleTimeout)),
             ("totalTimeout", .text(totalTimeout)),
+            ("resolveInterval", .text(resolveInterval)),
             ("balance", balance.effective),
             ("maxConnections", .number(maxConnections)),
             ("maxRequests", .number(maxRequests)),

@@ -4,6 +4,8 @@ import Glibc
 /// Where a socket listens or connects to; only this machine.
 enum SocketPlace: Hashable, Sendable, CustomStringConvertible {
     case ipv4(port: Int)
+    /// 127.0.0.2, which is this machine, too: a server that has moved.
+    case secondIPv4(port: Int)
     case ipv6(port: Int)
     case unix(path: String)
 
@@ -24,6 +26,7 @@ enum SocketPlace: Hashable, Sendable, CustomStringConvertible {
     var description: String {
         switch self {
         case .ipv4(let port): "127.0.0.1:\(port)"
+        case .secondIPv4(let port): "127.0.0.2:\(port)"
         case .ipv6(let port): "[::1]:\(port)"
         case .unix(let path): "unix:\(path)"
         }
@@ -32,7 +35,7 @@ enum SocketPlace: Hashable, Sendable, CustomStringConvertible {
     /// The port; 0 where there is none.
     var port: Int {
         switch self {
-        case .ipv4(let port), .ipv6(let port): port
+        case .ipv4(let port), .secondIPv4(let port), .ipv6(let port): port
         case .unix: 0
         }
     }
@@ -68,7 +71,9 @@ enum SocketPlace: Hashable, Sendable, CustomStringConvertible {
         _ = withUnsafeMutablePointer(to: &address) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &size) }
         }
-        return (descriptor, .ipv4(port: Int(UInt16(bigEndian: address.sin_port))))
+        let port = Int(UInt16(bigEndian: address.sin_port))
+        if case .secondIPv4 = self { return (descriptor, .secondIPv4(port: port)) }
+        return (descriptor, .ipv4(port: port))
     }
 
     /// A port that was free a moment ago, for what cannot take port 0. It is chosen by the system, never fixed.
@@ -81,7 +86,7 @@ enum SocketPlace: Hashable, Sendable, CustomStringConvertible {
     private func open() throws -> CInt {
         let family: CInt
         switch self {
-        case .ipv4: family = AF_INET
+        case .ipv4, .secondIPv4: family = AF_INET
         case .ipv6: family = AF_INET6
         case .unix: family = AF_UNIX
         }
@@ -102,11 +107,13 @@ enum SocketPlace: Hashable, Sendable, CustomStringConvertible {
             }
         }
         switch self {
-        case .ipv4(let port):
+        case .ipv4(let port), .secondIPv4(let port):
             var address = sockaddr_in()
             address.sin_family = sa_family_t(AF_INET)
             address.sin_port = UInt16(port).bigEndian
-            address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+            var host: UInt32 = 0x7F00_0001
+            if case .secondIPv4 = self { host += 1 }
+            address.sin_addr.s_addr = host.bigEndian
             return use(address)
         case .ipv6(let port):
             var address = sockaddr_in6()
