@@ -24,6 +24,7 @@ let package = Package(
             name: "CJansson", pkgConfig: "jansson", providers: [.apt(["libjansson-dev"]), .brew(["jansson"])]),
         .systemLibrary(
             name: "CNghttp2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"]), .brew(["libnghttp2"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
         .systemLibrary(name: "CMimalloc", providers: [.apt(["libmimalloc-dev"]), .brew(["mimalloc"])]),
 
         // Rooms, from the ground up.
@@ -37,7 +38,8 @@ let package = Package(
         .target(name: "DistributedTracing", dependencies: ["ByteBuffers", "HTTPMessage"]),
         .target(name: "Telemetry", dependencies: ["ByteBuffers"]),
         .target(name: "Aggregation", dependencies: ["ByteBuffers", "JSON"]),
-        .target(name: "HTTPListener", dependencies: ["ByteBuffers", "EventLoops", "HTTPMessage", "CNghttp2"]),
+        .target(
+            name: "HTTPListener", dependencies: ["ByteBuffers", "EventLoops", "HTTPMessage", "CNghttp2", "COpenSSL"]),
         .target(name: "Upstreams", dependencies: ["ByteBuffers", "EventLoops", "HTTPMessage", "CLibcurl"]),
         .target(
             name: "GatewayCore",

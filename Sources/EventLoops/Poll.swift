@@ -47,7 +47,7 @@ open class Poll {
     }
 
     /// Watches for exactly `events`; none pauses the watch.
-    package final func watch(_ events: Events) {
+    open func watch(_ events: Events) {
         guard let handle, events != watched else { return }
         watched = events
         if events.isEmpty {

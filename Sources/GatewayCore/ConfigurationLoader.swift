@@ -1,5 +1,6 @@
 package import FeatureFlags
 package import GatewayConfig
+import HTTPListener
 import JSON
 
 /// routes.json and the flag file, read and checked together.
@@ -8,6 +9,8 @@ package struct LoadedConfiguration {
     package let flags: FlagSnapshot
     let source: ConfigurationSource
     let flagText: [UInt8]?
+    /// The listeners, in the order of the configuration.
+    let listeners: [ListenerPlan]
     /// Warnings.
     package let issues: [ConfigurationIssue]
 }
@@ -18,6 +21,7 @@ package struct ConfigurationLoader: Sendable {
     package let path: String
     private let environment: [String: String]
     private let files: FileAccess
+    private let tickets = TLSTicketKeys()
 
     /// A loader for the file at `path`.
     package init(path: String, environment: [String: String], files: FileAccess = .system) {
@@ -33,8 +37,12 @@ package struct ConfigurationLoader: Sendable {
         case refused([ConfigurationIssue])
     }
 
-    /// Reads and checks both files.
-    package func load() -> Outcome {
+    /// Reads and checks all files.
+    ///
+    /// - Parameters:
+    ///   - previous: the configuration in force, whose certificates are kept where the new files are of no use.
+    ///   - isStrict: whether certificates that clients will refuse are errors.
+    package func load(previous: LoadedConfiguration? = nil, isStrict: Bool = false) -> Outcome {
         guard let text = files.contents(path) else {
             return .refused([issue(file: path, "the file cannot be read")])
         }
@@ -61,12 +69,19 @@ package struct ConfigurationLoader: Sendable {
         var compiler = SnapshotCompiler(draft, source: reading.source, flags: flags)
         _ = compiler.compile(generation: 0, bounds: BoundsRegistry())
         issues += compiler.issues
+        var secrets = ListenerTLSLoader(source: reading.source, files: files, tickets: tickets, isStrict: isStrict)
+        let listeners = draft.gateway.listeners.map { listener in
+            ListenerPlan(
+                listener, secure: secrets.context(for: listener, previous: previous?.secured(at: listener.address)))
+        }
+        issues += secrets.issues
         guard let configuration = reading.configuration, !issues.contains(where: { $0.severity == .error }) else {
             return .refused(issues)
         }
         return .loaded(
             LoadedConfiguration(
-                configuration: configuration, flags: flags, source: reading.source, flagText: flagText, issues: issues))
+                configuration: configuration, flags: flags, source: reading.source, flagText: flagText,
+                listeners: listeners, issues: issues))
     }
 
     private func issue(file: String, _ message: String) -> ConfigurationIssue {
@@ -84,9 +99,20 @@ package struct ConfigurationLoader: Sendable {
 
 extension LoadedConfiguration {
     /// A snapshot for one worker, with a flag evaluator's data of its own.
-    func snapshot(generation: Int, bounds: BoundsRegistry) -> WorkerSnapshot {
+    ///
+    /// - Parameter listeners: what the sockets are for, by their numbers; those of this configuration where nil.
+    func snapshot(generation: Int, bounds: BoundsRegistry, listeners: [ListenerPlan]? = nil) -> WorkerSnapshot {
         let ownFlags = flagText.flatMap { FlagSnapshot.compile($0).snapshot } ?? flags
-        var compiler = SnapshotCompiler(configuration, source: source, flags: ownFlags)
+        var compiler = SnapshotCompiler(
+            configuration, source: source, flags: ownFlags, listeners: listeners ?? self.listeners)
         return compiler.compile(generation: generation, bounds: bounds)
+    }
+
+    /// The listener at `address` with its TLS, where it has it.
+    fileprivate func secured(at address: ListenAddress) -> (ListenerSection, TLSContext)? {
+        for (section, plan) in zip(configuration.gateway.listeners, listeners) where section.address == address {
+            if let context = plan.secure { return (section, context) }
+        }
+        return nil
     }
 }

@@ -22,6 +22,8 @@ extension ConnectionLimits {
         connectionsPerAddress = gateway.limits.connectionsPerAddress
         requestsPerConnection = gateway.limits.requestsPerConnection
         streams = gateway.limits.streams
+        handshakes = gateway.limits.handshakes
+        handshakeTimeout = gateway.timeouts.tlsHandshake.value
         headTimeout = gateway.timeouts.head.value
         bodyTimeout = gateway.timeouts.body.value
         idleTimeout = gateway.timeouts.idle.value

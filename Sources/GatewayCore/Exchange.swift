@@ -85,6 +85,10 @@ final class Exchange: ServerExchange {
             fail(.methodNotAllowed)
             return nil
         }
+        if let channel, channel.connection.isSecure, !Self.connection(channel.connection, serves: head) {
+            fail(.misdirectedRequest)
+            return nil
+        }
         if head.isAsterisk {
             // The question is about the server as a whole, and this is the server (RFC 9110 §9.3.7).
             snapshot.aboutServer.respond(self)
@@ -101,6 +105,10 @@ final class Exchange: ServerExchange {
             fail(.methodNotAllowed)
         }
         return nil
+    }
+
+    private static func connection(_ connection: Connection, serves head: borrowing RequestHead) -> Bool {
+        !head.hasAuthority || connection.serves(head.span(head.host))
     }
 
     /// Whether the request may go on: no loop, and a body that is within the route's bound.

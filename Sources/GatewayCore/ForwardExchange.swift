@@ -180,8 +180,12 @@ final class ForwardExchange: UpstreamAttempt {
 extension Exchange {
     /// Appends the fields by which the gateway speaks to an upstream: where the request comes from, its id, its trace.
     func appendGatewayFields(spanID: UInt64, to buffer: inout ByteBuffer) {
+        let scheme = channel?.connection.isSecure == true ? RequestScheme.https : .http
         ForwardingHeaders.appendForwardingFields(
-            of: head, peer: identity.peer, scheme: .http, peerIsTrusted: identity.peerIsTrusted, into: &buffer)
+            of: head, peer: identity.peer, scheme: scheme, peerIsTrusted: identity.peerIsTrusted, into: &buffer)
+        if let channel, let certificate = channel.connection.clientCertificate {
+            snapshot?.certificateFields(of: channel.listenerIndex)?.append(certificate, to: &buffer)
+        }
         buffer.append("X-Request-Id: ")
         appendRequestID(to: &buffer)
         buffer.append("\r\n")

@@ -22,6 +22,8 @@ package final class Gateway {
     private let loader: ConfigurationLoader
     private let log: Logger
     private var loaded: LoadedConfiguration
+    /// What the sockets are for, by their numbers: they stay when the listeners of the file change.
+    private var listeners: [ListenerPlan]
     private var workers: [WorkerThread] = []
     private let bounds = BoundsRegistry()
     private var accessLog: LogSink?
@@ -33,6 +35,8 @@ package final class Gateway {
     private var exitCode: Int32 = 0
     /// The addresses that are listened on, with their real ports.
     package private(set) var addresses: [SocketAddress] = []
+    /// The same as URLs.
+    package private(set) var urls: [String] = []
     /// Counts the configurations since the start, from 1.
     package private(set) var generation = 1
     /// Whether the process is about to end.
@@ -52,7 +56,9 @@ package final class Gateway {
         self.loader = loader
         self.log = log
         switch loader.load() {
-        case .loaded(let configuration): loaded = configuration
+        case .loaded(let configuration):
+            loaded = configuration
+            listeners = configuration.listeners
         case .refused(let issues):
             throw StartError(message: issues.map(\.description).joined(separator: "\n"), exitCode: 78)
         }
@@ -111,6 +117,7 @@ package final class Gateway {
                 let first = try ListeningSocket(address)
                 let bound = first.address
                 addresses.append(bound)
+                urls.append((listener.tls == nil ? "http://" : "https://") + bound.text)
                 for worker in workers.dropFirst() {
                     if case .unix = bound {
                         worker.sockets.append(ListeningSocketBox(try ListeningSocket(sharing: first), index: index))
@@ -140,7 +147,7 @@ package final class Gateway {
             return 70
         }
         for worker in workers {
-            let snapshot = loaded.snapshot(generation: generation, bounds: bounds)
+            let snapshot = loaded.snapshot(generation: generation, bounds: bounds, listeners: listeners)
             guard worker.start(snapshot, accessLog) else {
                 log.critical("no thread could be started")
                 return 70
@@ -205,15 +212,25 @@ package final class Gateway {
 
     private func watchFiles() throws(EventLoopError) {
         watchers = [try FileWatcher(loop: loop, path: loader.path) { [unowned self] in reload("changed file") }]
-        if let flags = loaded.configuration.flags {
-            watchers.append(try FileWatcher(loop: loop, path: flags) { [unowned self] in reload("changed flags") })
+        for (path, reason) in watchedFiles {
+            watchers.append(try FileWatcher(loop: loop, path: path) { [unowned self] in reload(reason) })
         }
+    }
+
+    /// The files that the configuration names and that take effect at once, with what a change of them is called.
+    private var watchedFiles: [String: String] {
+        var files: [String: String] = [:]
+        for listener in loaded.configuration.gateway.listeners {
+            for file in listener.tls?.files ?? [] { files[file.path] = "changed certificate" }
+        }
+        if let flags = loaded.configuration.flags { files[flags] = "changed flags" }
+        return files
     }
 
     /// Reads the configuration again. A good one goes to all workers; a bad one is reported, and the old one stays.
     package func reload(_ reason: String) {
         guard !isDraining else { return }
-        switch loader.load() {
+        switch loader.load(previous: loaded) {
         case .refused(let issues):
             refusal = issues
             log.error(
@@ -224,15 +241,18 @@ package final class Gateway {
             refusal = []
             for issue in configuration.issues { log.warning("\(issue)") }
             reportFixedSettings(configuration.configuration)
-            let flagFile = loaded.configuration.flags
+            let watched = watchedFiles
             loaded = configuration
+            // A socket is known by its address. One that the file has no more goes on as it was.
+            listeners = listeners.map { old in configuration.listeners.first { $0.address == old.address } ?? old }
             generation += 1
             for worker in workers {
-                let snapshot = configuration.snapshot(generation: generation, bounds: bounds)
+                let snapshot = configuration.snapshot(
+                    generation: generation, bounds: bounds, listeners: listeners)
                 worker.mailbox.send(.apply(SnapshotBox(snapshot)))
             }
             log.info("configuration in force", metadata: ["generation": "\(generation)", "reason": "\(reason)"])
-            if flagFile != configuration.configuration.flags { try? watchFiles() }
+            if watched != watchedFiles { try? watchFiles() }
         }
     }
 

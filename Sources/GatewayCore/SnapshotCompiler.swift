@@ -17,6 +17,7 @@ struct SnapshotCompiler {
     private let configuration: GatewayConfiguration
     private let source: ConfigurationSource
     private let flags: FlagSnapshot
+    private let listeners: [ListenerPlan]
     private let targets: [String: GatewayConfiguration.Target]
     private let upstreamNumbers: [String: Int]
     private var slots: [FlagSlot] = []
@@ -24,10 +25,14 @@ struct SnapshotCompiler {
     private(set) var issues: [ConfigurationIssue] = []
 
     /// A compiler for `configuration`, which may be a draft with errors when only issues are wanted.
-    init(_ configuration: GatewayConfiguration, source: ConfigurationSource, flags: FlagSnapshot) {
+    init(
+        _ configuration: GatewayConfiguration, source: ConfigurationSource, flags: FlagSnapshot,
+        listeners: [ListenerPlan] = []
+    ) {
         self.configuration = configuration
         self.source = source
         self.flags = flags
+        self.listeners = listeners
         targets = configuration.targets()
         upstreamNumbers = configuration.upstreamIndices()
         for context in configuration.contexts { contexts.append(resolver(for: context)) }
@@ -50,8 +55,7 @@ struct SnapshotCompiler {
                 sampler: Sampler(ratio: gateway.tracing.sampleRatio),
                 contexts: contexts, slots: slots, flags: flags, limits: ConnectionLimits(gateway),
                 accessLog: accessLogSettings(),
-                edges: gateway.listeners.map { $0.edge == .continue ? .continue : .restart },
-                protocols: gateway.listeners.map { SpokenProtocols($0.protocols) },
+                listeners: listeners,
                 settings: configuration.upstreams.map { settings(for: $0, bounds) }))
     }
 
@@ -136,7 +140,7 @@ struct SnapshotCompiler {
             allowsWebSocket: forward.upgrade.contains(.websocket),
             requestPolicy: FieldPolicy(
                 identity: identityHeaders,
-                removed: forward.requestHeaders.set.map(\.name) + forward.requestHeaders.remove),
+                removed: forward.requestHeaders.set.map(\.name) + forward.requestHeaders.remove + certificateHeaders),
             requestLines: Self.lines(forward.requestHeaders.set + forward.requestHeaders.add),
             responsePolicy: FieldPolicy(
                 identity: [], removed: forward.responseHeaders.set.map(\.name) + forward.responseHeaders.remove),
@@ -168,6 +172,9 @@ struct SnapshotCompiler {
             if case .header(let name) = source { name } else { nil }
         }
     }
+
+    /// The fields that tell of clients' certificates: the gateway alone writes them, for whichever listener.
+    var certificateHeaders: [String] { listeners.flatMap(\.certificateFields.names) }
 
     static func lines(_ fields: [HeaderEditsSection.Field]) -> [UInt8] {
         Array(fields.map { "\($0.name): \($0.value)\r\n" }.joined().utf8)

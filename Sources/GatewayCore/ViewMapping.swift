@@ -147,7 +147,8 @@ extension SnapshotCompiler {
                 plan: plan, targets: targets, flagSlots: flagSlots(of: targets), bodyLimit: bodyLimit,
                 policies: section.parts.map { part in
                     FieldPolicy(
-                        identity: identityHeaders, removed: Self.notForParts + part.request.headers.map(\.name))
+                        identity: identityHeaders,
+                        removed: Self.notForParts + part.request.headers.map(\.name) + certificateHeaders)
                 },
                 namesType: section.parts.map { part in
                     part.request.headers.contains { $0.name.lowercased() == "content-type" }

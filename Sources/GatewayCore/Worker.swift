@@ -49,6 +49,7 @@ final class Worker {
         server.protocols = snapshot.protocols
         accessLog = WorkerLog(loop: loop, sink: log, settings: snapshot.accessLog)
         snapshot.install(on: upstreams)
+        server.contexts = snapshot.secureContexts
         server.worker = self
         mailbox.attach(try Wakeup(loop: loop) { [unowned self] in takeCommands() })
     }
@@ -109,6 +110,7 @@ final class Worker {
         snapshot = next
         server.limits = next.limits
         server.protocols = next.protocols
+        server.contexts = next.secureContexts
         accessLog.apply(next.accessLog)
         mailbox.applied(next.generation)
     }

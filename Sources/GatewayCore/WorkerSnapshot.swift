@@ -27,6 +27,7 @@ final class WorkerSnapshot {
     let accessLog: AccessLogSettings?
     /// What each listener speaks, by its number.
     let protocols: [SpokenProtocols]
+    private let listeners: [ListenerPlan]
     private let edges: [EdgePolicy]
     private let settings: [UpstreamSettings]
     /// The answer to `OPTIONS *`.
@@ -49,8 +50,9 @@ final class WorkerSnapshot {
         flags = parts.flags
         limits = parts.limits
         accessLog = parts.accessLog
-        edges = parts.edges
-        protocols = parts.protocols
+        listeners = parts.listeners
+        edges = parts.listeners.map(\.edge)
+        protocols = parts.listeners.map(\.protocols)
         settings = parts.settings
     }
 
@@ -69,6 +71,14 @@ final class WorkerSnapshot {
     /// What the listener with this number does with the trace context of strangers.
     func edge(of listener: Int) -> EdgePolicy {
         edges.indices.contains(listener) ? edges[listener] : .restart
+    }
+
+    /// What encrypts each listener.
+    var secureContexts: [TLSContext?] { listeners.map(\.secure) }
+
+    /// The fields that tell upstreams of the certificates of clients of the listener with this number.
+    func certificateFields(of listener: Int) -> ClientCertificateFields? {
+        listeners.indices.contains(listener) ? listeners[listener].certificateFields : nil
     }
 
     /// The upstream that `target` comes to with these decisions.
@@ -94,8 +104,7 @@ struct SnapshotParts {
     var flags: FlagSnapshot
     var limits: ConnectionLimits
     var accessLog: AccessLogSettings?
-    var edges: [EdgePolicy]
-    var protocols: [SpokenProtocols]
+    var listeners: [ListenerPlan]
     var settings: [UpstreamSettings]
 }
 

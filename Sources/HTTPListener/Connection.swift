@@ -1,7 +1,8 @@
 package import EventLoops
 import Glibc
 
-/// One accepted connection of a client: its socket, its deadlines, and the protocol that is spoken on it.
+/// One accepted connection of a client: its socket, its TLS where the listener has it, its deadlines, and the protocol
+/// that is spoken on it.
 ///
 /// It knows when bytes can be read and written, never what they mean. What speaks the protocol keeps it alive, and is let
 /// go when the connection closes.
@@ -16,6 +17,15 @@ package final class Connection: Poll {
     private(set) var isClosed = false
 
     private var descriptor: Descriptor
+    /// What encrypts it; nil where HTTP is spoken in clear.
+    let secure: TLSStream?
+    /// What the session waits for, where TLS may have to wait for something else.
+    private var wanted: Events = []
+    /// The place among the handshakes in progress.
+    private var handshake = -1
+    private var acceptedAt: UInt64 = 0
+    /// Whether what the client still sends is thrown away as it is.
+    private var isDiscarding = false
     private var session = Session.none
     private var readTimer: ConnectionTimer?
     private var writeTimer: ConnectionTimer?
@@ -32,9 +42,12 @@ package final class Connection: Poll {
         case http2(HTTP2Connection)
     }
 
-    init(server: HTTPServer, descriptor: consuming Descriptor, peer: PeerAddress, listener: Int) {
+    init(
+        server: HTTPServer, descriptor: consuming Descriptor, peer: PeerAddress, listener: Int, secure: TLSStream?
+    ) {
         self.server = server
         self.descriptor = descriptor
+        self.secure = secure
         self.peer = peer
         listenerIndex = listener
         super.init(loop: server.loop)
@@ -42,27 +55,36 @@ package final class Connection: Poll {
 
     /// Begins to read.
     func start() {
-        session = .undecided(ProtocolDetection(server.protocols(of: listenerIndex), at: loop.now))
         do {
             try open(descriptor.number)
         } catch {
             close()
             return
         }
+        guard secure != nil else { return begin() }
+        acceptedAt = loop.now
+        handshake = server.handshakeBegan(self)
+        limitReading(to: server.limits.handshakeTimeout)
+        super.watch(.readable)
+    }
+
+    /// Begins to speak the protocol that was agreed on; in clear the first bytes tell which one it is.
+    private func begin() {
         limitReading(to: server.limits.headTimeout)
         watch(.readable)
+        let spoken = server.protocols(of: listenerIndex)
+        if let secure {
+            speak(secure.agreed == .http2 || !spoken.contains(.http1) ? .http2 : .http1)
+        } else {
+            session = .undecided(ProtocolDetection(spoken, at: loop.now))
+        }
     }
 
     // MARK: - Events
 
     public override func ready(_ events: Events) {
-        if events.contains(.writable) {
-            switch session {
-            case .none, .undecided: break
-            case .http1(let session): session.flush()
-            case .http2(let session): session.flush()
-            }
-        }
+        if let secure { return ready(events, secure) }
+        if events.contains(.writable) { flushSession() }
         if isClosed { return }
         if events.contains(.readable), watched.contains(.readable) {
             read()
@@ -71,9 +93,12 @@ package final class Connection: Poll {
         }
     }
 
-    private func read() {
+    private func read(fromSocket: Bool = true) {
         let number = descriptor.number
-        let result = loop.receive({ Descriptor.receive(number, into: $0) }) { input in
+        let secure = isDiscarding ? nil : secure
+        let result = loop.receive({ buffer in
+            secure?.receive(into: buffer, fromSocket: fromSocket) ?? Descriptor.receive(number, into: buffer)
+        }) { input in
             received(input)
         }
         switch result {
@@ -99,34 +124,152 @@ package final class Connection: Poll {
         case .undecided:
             session = .undecided(detection)
             return
-        case .http1: session = .http1(HTTP1Connection(on: self))
-        case .http2: session = HTTP2Connection(on: self).map { .http2($0) } ?? .none
+        case .http1, .http2: speak(verdict)
         }
-        if case .none = session {
-            close()
-            return
-        }
+        if isClosed { return }
         if detection.earlier > 0 { received(ProtocolDetection.preface(detection.earlier)) }
         received(input)
     }
 
+    private func speak(_ protocol: ProtocolDetection.Verdict) {
+        switch `protocol` {
+        case .undecided: break
+        case .http1: session = .http1(HTTP1Connection(on: self))
+        case .http2:
+            guard let connection = HTTP2Connection(on: self) else { return close() }
+            session = .http2(connection)
+        }
+    }
+
+    private func flushSession() {
+        switch session {
+        case .none, .undecided: break
+        case .http1(let session): session.flush()
+        case .http2(let session): session.flush()
+        }
+    }
+
+    // MARK: - TLS
+
+    /// Events of a connection with TLS, which may have to write in order to read, and the other way round.
+    private func ready(_ events: Events, _ secure: TLSStream) {
+        if handshake >= 0 { return shakeHands(secure) }
+        let turn = secure.writingNeedsReading ? events.contains(.readable) : events.contains(.writable)
+        if turn { flushSession() }
+        if isClosed { return }
+        let canRead = secure.readingNeedsWriting ? events.contains(.writable) : events.contains(.readable)
+        if canRead, wanted.contains(.readable) {
+            read()
+        } else if events.contains(.disconnect) {
+            close()
+        }
+        // What TLS waits for may be another thing now.
+        if !isClosed { watch(wanted) }
+    }
+
+    /// Watches for what the session can do something with.
+    public override func watch(_ events: Events) {
+        guard let secure else { return super.watch(events) }
+        wanted = events
+        var needed = events
+        if events.contains(.readable), secure.readingNeedsWriting {
+            needed.remove(.readable)
+            needed.formUnion([.writable, .disconnect])
+        }
+        if events.contains(.writable), secure.writingNeedsReading {
+            if !secure.readingNeedsWriting { needed.remove(.writable) }
+            needed.insert(.readable)
+        }
+        if events.contains(.readable), secure.holdsInput { loop.atEndOfTurn(heldInput) }
+        super.watch(needed)
+    }
+
+    private lazy var heldInput = HeldInput(self)
+
+    private final class HeldInput: DeferredWork {
+        // The connection may end in the turn in which it puts this off.
+        private weak var connection: Connection?
+        init(_ connection: Connection) { self.connection = connection }
+        override func run() { connection?.readHeldInput() }
+    }
+
+    private func readHeldInput() {
+        guard !isClosed, let secure, secure.holdsInput, wanted.contains(.readable) else { return }
+        read(fromSocket: false)
+        if !isClosed { watch(wanted) }
+    }
+
+    private func shakeHands(_ secure: TLSStream) {
+        switch secure.shakeHands() {
+        case .again(let events): super.watch(events)
+        case .done:
+            endHandshake()
+            begin()
+        case .clearHTTP:
+            endHandshake()
+            refuseClearHTTP()
+        case .failed: close()
+        }
+    }
+
+    private func endHandshake() {
+        if handshake >= 0 { server.handshakeEnded(handshake) }
+        handshake = -1
+    }
+
+    /// Tells a client that speaks HTTP in clear what is wrong, in its own words.
+    private func refuseClearHTTP() {
+        let answer: StaticString = """
+            HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: 30\r\n\r\n\
+            This port speaks HTTPS only.\r\n
+            """
+        // SAFETY: the text of a static string lives for ever.
+        _ = Descriptor.send(
+            descriptor.number, UnsafeRawBufferPointer(start: answer.utf8Start, count: answer.utf8CodeUnitCount))
+        endWriting()
+        limitReading(to: ConnectionLimits.lingerTime)
+        watch(.readable)
+    }
+
+    /// Whether it is encrypted.
+    package var isSecure: Bool { secure != nil }
+
+    /// What the client has proved of itself by a certificate; nil where it has shown none.
+    package var clientCertificate: ClientCertificate? { secure?.clientCertificate }
+
+    /// Whether a request for `host` may be answered here: not where the host is shown other certificates than this
+    /// connection was (RFC 9110 §7.4).
+    package func serves(_ host: Span<UInt8>) -> Bool { secure?.serves(host) ?? true }
+
     // MARK: - Sending
 
-    /// Writes as much of `bytes` as the system takes.
-    func send(_ bytes: UnsafeRawBufferPointer) -> TransferResult { Descriptor.send(descriptor.number, bytes) }
+    /// Writes as much of `bytes` as the system takes. What it does not take must come again, and nothing else.
+    func send(_ bytes: UnsafeRawBufferPointer) -> TransferResult {
+        guard let secure else { return Descriptor.send(descriptor.number, bytes) }
+        let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
+        return secure.send(bytes, nothing, nothing, staging: server.recordStaging)
+    }
 
     /// Writes three pieces as if they were one; the result counts over all of them.
     func send(
         _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer, _ third: UnsafeRawBufferPointer
-    ) -> TransferResult { Descriptor.send(descriptor.number, first, second, third) }
+    ) -> TransferResult {
+        guard let secure else { return Descriptor.send(descriptor.number, first, second, third) }
+        return secure.send(first, second, third, staging: server.recordStaging)
+    }
 
     // MARK: - Ends
 
-    /// Says to the client that nothing more comes.
-    func endWriting() { shutdown(descriptor.number, CInt(SHUT_WR)) }
+    /// Says to the client that nothing more comes. What it still sends is of no meaning from now on.
+    func endWriting() {
+        secure?.sayGoodbye()
+        isDiscarding = true
+        shutdown(descriptor.number, CInt(SHUT_WR))
+    }
 
     /// Whether the client has sent what the system still holds.
     var hasUnreadBytes: Bool {
+        if let secure, secure.holdsInput { return true }
         var byte: UInt8 = 0
         return recv(descriptor.number, &byte, 1, CInt(MSG_PEEK | MSG_DONTWAIT)) > 0
     }
@@ -136,14 +279,20 @@ package final class Connection: Poll {
         guard !isClosed else { return }
         var hard = linger(l_onoff: 1, l_linger: 0)
         setsockopt(descriptor.number, SOL_SOCKET, SO_LINGER, &hard, socklen_t(MemoryLayout<linger>.size))
-        close()
+        end()
     }
 
     /// Closes it, whatever it is doing.
     package func close() {
         guard !isClosed else { return }
+        secure?.sayGoodbye()
+        end()
+    }
+
+    private func end() {
         isClosed = true
         release()
+        endHandshake()
         readTimer?.cancel()
         writeTimer?.cancel()
         let session = session
@@ -189,8 +338,7 @@ package final class Connection: Poll {
             if Descriptor.untaken(descriptor.number) < untaken { limitWriting(to: writeLimit) } else { close() }
         case .read:
             switch session {
-            case .none: break
-            case .undecided: close()
+            case .none, .undecided: close()
             case .http1(let session): session.readTimeIsOver()
             case .http2(let session): session.readTimeIsOver()
             }
@@ -200,7 +348,7 @@ package final class Connection: Poll {
     /// Closes a connection that waits for a request and has been silent for a while; told during a drain.
     func closeIfIdle(since now: UInt64) {
         switch session {
-        case .none: break
+        case .none: if now &- acceptedAt >= ConnectionLimits.drainIdleTime { close() }
         case .undecided(let detection): if detection.isIdle(since: now) { close() }
         case .http1(let session): session.closeIfIdle(since: now)
         case .http2(let session): session.closeIfIdle(since: now)

@@ -12,6 +12,10 @@ package struct ConnectionLimits: Sendable {
     package var requestsPerConnection = 10_000
     /// Requests that one HTTP/2 connection may have in work at once.
     package var streams = 128
+    /// TLS handshakes in progress in one worker; one more makes the oldest of them end.
+    package var handshakes = 1024
+    /// Time for a whole TLS handshake.
+    package var handshakeTimeout: UInt64 = 10_000
     /// Time for a whole head, from its first byte (from the accept for the first one).
     package var headTimeout: UInt64 = 10_000
     /// Time between two pieces of a body.

@@ -18,6 +18,10 @@ open class HTTPServer {
     final var gathered = ByteBuffer()
     final var responseHead = HTTP2ResponseHead()
     private(set) final lazy var http2Callbacks = HTTP2Callbacks()
+    /// The TLS of each configured listener, nil for those that speak HTTP in clear; new connections use it.
+    package final var contexts: [TLSContext?] = []
+    private var handshakes = HandshakeQueue()
+    private let staging = UnsafeMutableRawBufferPointer.allocate(byteCount: TLSStream.recordSize, alignment: 64)
     private var listeners: [Listener] = []
     private var connections: [Connection] = []
     private var spare: [ServerExchange] = []
@@ -39,6 +43,8 @@ open class HTTPServer {
         self.loop = loop
         self.limits = limits
     }
+
+    deinit { staging.deallocate() }
 
     /// A new exchange, for when none can be reused.
     open func makeExchange() -> ServerExchange { ServerExchange() }
@@ -78,7 +84,16 @@ open class HTTPServer {
             if count >= most { return }
             perAddress[peer.address] = count + 1
         }
-        let connection = Connection(server: self, descriptor: descriptor, peer: peer, listener: listener.index)
+        var secure: TLSStream?
+        if listener.index < contexts.count, let context = contexts[listener.index] {
+            secure = TLSStream(context, socket: descriptor.number)
+            if secure == nil {
+                forget(peer)
+                return
+            }
+        }
+        let connection = Connection(
+            server: self, descriptor: descriptor, peer: peer, listener: listener.index, secure: secure)
         connection.slot = connections.count
         connections.append(connection)
         connection.start()
@@ -92,13 +107,30 @@ open class HTTPServer {
         connections[slot].slot = slot
         connections.removeLast()
         connection.slot = -1
-        if limits.connectionsPerAddress != nil, !connection.peer.isUnix {
-            let count = perAddress[connection.peer.address, default: 1]
-            perAddress[connection.peer.address] = count > 1 ? count - 1 : nil
-        }
+        forget(connection.peer)
         if wasFull, !isDraining { for listener in listeners { listener.resume() } }
         if isDraining { drainStep() }
     }
+
+    private func forget(_ peer: PeerAddress) {
+        guard limits.connectionsPerAddress != nil, !peer.isUnix else { return }
+        let count = perAddress[peer.address, default: 1]
+        perAddress[peer.address] = count > 1 ? count - 1 : nil
+    }
+
+    // MARK: - TLS
+
+    /// Memory in which a connection may put a record together, for the length of one call.
+    final var recordStaging: UnsafeMutableRawBufferPointer { staging }
+
+    /// A handshake begins. At the bound the oldest one is given up: an honest client needs a moment only, so that whoever
+    /// holds handshakes open loses them to those who go on.
+    final func handshakeBegan(_ connection: Connection) -> Int {
+        if handshakes.count >= limits.handshakes { handshakes.oldest?.close() }
+        return handshakes.add(connection)
+    }
+
+    final func handshakeEnded(_ number: Int) { handshakes.remove(number) }
 
     // MARK: - Exchanges
 

@@ -8,7 +8,8 @@ struct Check: ParsableCommand {
         abstract: "Check routes.json and the flag file, and show what they do.",
         discussion: """
             Every error is printed with its place, and the exit code is 78. When there is none: the routes in the order
-            in which they are tried, and what each context's flag does at the moment.
+            in which they are tried, and what each context's flag does at the moment. Certificates that clients would
+            refuse are errors; one that expires within 30 days is a warning.
 
             EXAMPLES
               banyan check
@@ -20,7 +21,7 @@ struct Check: ParsableCommand {
 
     func run() throws {
         let loader = ConfigurationLoader(path: config, environment: ProcessEnvironment.variables)
-        switch loader.load() {
+        switch loader.load(isStrict: true) {
         case .refused(let issues):
             let errors = issues.count { $0.severity == .error }
             for issue in issues { Output.error("\(issue)") }

@@ -54,9 +54,9 @@ struct Run: ParsableCommand {
             admin.drain(timeout: 0, done)
         }
         return gateway.run {
-            var addresses = gateway.addresses.map { "http://\($0.text)" }
-            if let admin { addresses += admin.addresses.map { "http://\($0.text) (admin)" } }
-            ready(addresses)
+            var urls = gateway.urls
+            if let admin { urls += admin.addresses.map { "http://\($0.text) (admin)" } }
+            ready(urls)
         }
     }
 

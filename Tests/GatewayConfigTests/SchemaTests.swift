@@ -72,6 +72,8 @@ import Testing
     @Test(
         arguments: [
             ("", GatewayConfiguration.keys), ("gateway", GatewaySection.keys), ("listener", ListenerSection.keys),
+            ("listenerTLS", ListenerTLSSection.keys), ("listenerCertificate", ListenerTLSSection.certificateKeys),
+            ("clientCertificateHeaders", ListenerTLSSection.Headers.keys),
             ("admin", AdminSection.keys), ("limits", LimitsSection.keys), ("timeouts", TimeoutsSection.keys),
             ("identity", IdentitySection.keys), ("accessLog", AccessLogSection.keys), ("tracing", TracingSection.keys),
             ("upstreamObject", UpstreamSection.keys), ("serverObject", ServerSection.keys),

@@ -25,9 +25,12 @@ package struct LimitsSection: Equatable, Sendable {
     /// `streams`: requests that an HTTP/2 connection may have in work at once, 1 to 10 000; more are refused in a way
     /// that lets clients repeat them. Default: 128.
     package var streams = 128
+    /// `handshakes`: TLS handshakes in progress of one worker, 1 to 1 048 576; one more ends the oldest. Default: 1024.
+    package var handshakes = 1024
 
     static let keys = SectionKeys([
         "head", "fields", "target", "body", "connections", "connectionsPerAddress", "requestsPerConnection", "streams",
+        "handshakes",
     ])
 
     init() {}
@@ -41,6 +44,7 @@ package struct LimitsSection: Equatable, Sendable {
         connectionsPerAddress = section.integerOrUnlimited("connectionsPerAddress", 1...1_048_576)
         section.integer("requestsPerConnection", into: &requestsPerConnection, 1...4_294_967_295)
         section.integer("streams", into: &streams, 1...10_000)
+        section.integer("handshakes", into: &handshakes, 1...1_048_576)
         if target > head, section.has("target") {
             section.session.warn(
                 section.pointer.appending("target"), "never reached: the whole head is at most \(head)")
@@ -57,6 +61,7 @@ package struct LimitsSection: Equatable, Sendable {
             ("connectionsPerAddress", connectionsPerAddress.map { .number($0) } ?? .string("unlimited")),
             ("requestsPerConnection", .number(requestsPerConnection)),
             ("streams", .number(streams)),
+            ("handshakes", .number(handshakes)),
         ])
     }
 }

@@ -28,12 +28,16 @@ package struct ListenerSection: Equatable, Sendable {
     /// continued in either case.
     package var edge = Edge.restart
 
-    static let keys = SectionKeys(["address", "protocols", "edge"], later: ["tls", "proxyProtocol"])
+    /// `tls`: certificates. Default: nil, HTTP is spoken in clear.
+    package var tls: ListenerTLSSection?
+
+    static let keys = SectionKeys(["address", "tls", "protocols", "edge"], later: ["proxyProtocol"])
 
     /// Nil where the address cannot be read: nothing can be said of such a listener.
     init?(index: Int, _ section: SectionReader) {
         self.index = index
         let address = section.listenAddress("address", isRequired: true)
+        tls = section.section("tls", ListenerTLSSection.keys).map { ListenerTLSSection($0) }
         if section.has("protocols") {
             let places = section.elements("protocols")
             protocols = section.session.distinct(places)
@@ -50,6 +54,7 @@ package struct ListenerSection: Equatable, Sendable {
     var effective: JSONValue {
         .section([
             ("address", .text(address)),
+            ("tls", tls?.effective),
             ("protocols", .array(protocols.map { .string($0.rawValue) })),
             ("edge", .string(edge.rawValue)),
         ])

@@ -14,7 +14,10 @@ package struct TimeoutsSection: Equatable, Sendable {
     /// `drain`: after SIGTERM, how long running requests may still take; `"0s"` ends them at once. Default: 30 s.
     package var drain = Milliseconds.seconds(30)
 
-    static let keys = SectionKeys(["head", "body", "idle", "write", "drain"], later: ["tlsHandshake"])
+    /// `tlsHandshake`: for a whole TLS handshake, from the accept on; then the connection is closed. Default: 10 s.
+    package var tlsHandshake = Milliseconds.seconds(10)
+
+    static let keys = SectionKeys(["head", "body", "idle", "write", "drain", "tlsHandshake"])
 
     init() {}
 
@@ -24,12 +27,13 @@ package struct TimeoutsSection: Equatable, Sendable {
         section.duration("idle", into: &idle)
         section.duration("write", into: &write)
         section.duration("drain", into: &drain, allowsZero: true)
+        section.duration("tlsHandshake", into: &tlsHandshake)
     }
 
     var effective: JSONValue {
         .section([
             ("head", .text(head)), ("body", .text(body)), ("idle", .text(idle)), ("write", .text(write)),
-            ("drain", .text(drain)),
+            ("drain", .text(drain)), ("tlsHandshake", .text(tlsHandshake)),
         ])
     }
 }

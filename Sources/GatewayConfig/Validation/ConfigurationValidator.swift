@@ -153,6 +153,10 @@ struct ConfigurationValidator {
                 session.report(JSONPointer(["gateway", "admin", "token"]), error.message)
             }
         }
+        for listener in configuration.gateway.listeners {
+            guard let tls = listener.tls else { continue }
+            for file in tls.files { checkFile(file.path, file.place, files) }
+        }
         for upstream in configuration.upstreams {
             let place = ["upstreams", upstream.name, "tls"]
             for (key, path) in [

@@ -13,7 +13,10 @@ struct Curl {
     var body: String { answer?.text ?? "" }
 
     /// Runs curl, which prints heads and body.
-    init(_ arguments: String..., to place: SocketPlace? = nil) throws {
+    init(_ arguments: String..., to place: SocketPlace? = nil) throws { try self.init(words: arguments, to: place) }
+
+    /// Runs curl, which prints heads and body.
+    init(words arguments: [String], to place: SocketPlace? = nil) throws {
         var words = ["--silent", "--show-error", "--include", "--http1.1", "--max-time", "60", "--noproxy", "*"]
         if case .unix(let path) = place { words += ["--unix-socket", path] }
         let process = try RunningProcess("/usr/bin/curl", words + arguments)

@@ -12,7 +12,8 @@ enum SocketPlace: Hashable, Sendable, CustomStringConvertible {
     /// The place that a line such as `listening on http://[::1]:8080 (admin)` names.
     init?(parsing text: some StringProtocol) {
         let address =
-            text.replacingOccurrences(of: "http://", with: "").split(separator: " ").first.map(String.init) ?? ""
+            text.replacingOccurrences(of: "https?://", with: "", options: .regularExpression).split(separator: " ")
+            .first.map(String.init) ?? ""
         if address.hasPrefix("unix:") {
             self = .unix(path: String(address.dropFirst(5)))
             return

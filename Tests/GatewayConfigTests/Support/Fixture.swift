@@ -51,7 +51,8 @@ struct Fixture: CustomStringConvertible, Sendable {
     /// The files that fixtures can name.
     static let files = FileAccess(inMemory: [
         "flags.json": Array("{}".utf8),
-        "certs/ca.pem": Array("-".utf8), "certs/client.crt": Array("-".utf8), "certs/client.key": Array("-".utf8),
+        "certs/client.ocsp": Array("-".utf8), "certs/ca.pem": Array("-".utf8), "certs/client.crt": Array("-".utf8),
+        "certs/client.key": Array("-".utf8),
         "secrets/token": Array("a-secret-in-a-file\n".utf8), "secrets/empty": Array("\n".utf8),
         "secrets/lines": Array("one\ntwo\n".utf8),
     ])
