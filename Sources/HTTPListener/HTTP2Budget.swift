@@ -17,6 +17,7 @@ struct HTTP2Budget {
     private var fields = 0
     private var fieldBytes = 0
     private var abandoned = AbandonedWork()
+    private var input: UInt64 = 0
 
     /// Streams that a client may reset within ``resetPeriod``, and that it may make us reset (CVE-2023-44487,
     /// CVE-2025-8671).
@@ -32,6 +33,11 @@ struct HTTP2Budget {
     /// what one-byte references to a long field amount to (CVE-2026-49975).
     static let mostFields = 1_000
     static let mostFieldBytes = 262_144
+
+    /// Bytes that may come without being part of a body: this much for each stream, and for the connection (as nginx
+    /// counts; CVE-2019-9518). It also bounds frames that are passed over without being counted.
+    static let mostInputForStream: UInt64 = 65_536
+    static let mostInput: UInt64 = 8_388_608
 
     /// A budget of which nothing is spent.
     init() {}
@@ -65,9 +71,18 @@ struct HTTP2Budget {
             priorities += 1
             return priorities > 100 * (1 + streams) ? .priorities : nil
         case .pushPromise, .goAway, nil:
-            return unknownFrames.spend(Self.mostControlFrames, in: Self.controlPeriod, at: now) ? nil : .unknownFrames
+            return unknownFrames.spend(Self.mostControlFrames, in: Self.controlPeriod, at: now) ? nil : .ignoredFrames
         }
     }
+
+    /// Counts what has come, whatever it is.
+    mutating func receivedInput(_ count: Int) -> HTTP2Flood? {
+        input += UInt64(count)
+        return input > Self.mostInput + UInt64(streams) * Self.mostInputForStream ? .ignoredFrames : nil
+    }
+
+    /// So much of the input was part of a body that was taken.
+    mutating func receivedBody(_ count: Int) { input -= min(input, UInt64(count)) }
 
     /// Counts a field of the header block under way, also of one that is not read any more.
     mutating func receivedField(name: Int, value: Int) -> HTTP2Flood? {
@@ -115,7 +130,7 @@ struct HTTP2Budget {
 
 /// A bound that a client has passed.
 public enum HTTP2Flood: UInt8, CaseIterable, Sendable {
-    case resets, streamErrors, emptyFrames, continuations, settings, pings, windowUpdates, priorities, unknownFrames
+    case resets, streamErrors, emptyFrames, continuations, settings, pings, windowUpdates, priorities, ignoredFrames
     case fields
 
     /// The word for logs and counters.
@@ -129,7 +144,7 @@ public enum HTTP2Flood: UInt8, CaseIterable, Sendable {
         case .pings: "pings"
         case .windowUpdates: "window_updates"
         case .priorities: "priorities"
-        case .unknownFrames: "unknown_frames"
+        case .ignoredFrames: "ignored_frames"
         case .fields: "fields"
         }
     }
@@ -188,6 +203,6 @@ private struct AbandonedWork {
         guard now &- began >= Self.period else { return }
         last = now &- began < 2 * Self.period ? current : 0
         current = 0
-        began = now
+        began = now &- (now &- began) % Self.period
     }
 }

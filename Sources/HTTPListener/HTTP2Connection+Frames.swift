@@ -100,6 +100,7 @@ extension HTTP2Connection {
             consumed(bytes.count, of: id)
             return 0
         }
+        budget.receivedBody(bytes.count)
         stream.dataReceived(bytes)
         return 0
     }

@@ -98,9 +98,13 @@ final class HTTP2Connection {
     /// Takes what the client has sent.
     func received(_ input: Span<UInt8>) {
         guard phase == .open, let session else { return }
-        let status = inSession {
-            input.withUnsafeBufferPointer { nghttp2_session_mem_recv(session, $0.baseAddress, $0.count) }
-        }
+        if let flood = budget.receivedInput(input.count) { self.flood = flood }
+        let status =
+            flood != nil
+            ? Int(NGHTTP2_ERR_CALLBACK_FAILURE.rawValue)
+            : inSession {
+                input.withUnsafeBufferPointer { nghttp2_session_mem_recv(session, $0.baseAddress, $0.count) }
+            }
         if status < 0, phase == .open {
             if status == Int(NGHTTP2_ERR_FLOODED.rawValue), flood == nil { flood = .pings }
             if flood == nil {

@@ -17,6 +17,11 @@ final class ScriptedServer: HTTPServer {
     /// Exchanges that were made; others were used again.
     var made = 0
 
+    /// The bounds that clients were cut off for.
+    var floods: [HTTP2Flood] = []
+
+    override func clientWasCutOff(_ flood: HTTP2Flood) { floods.append(flood) }
+
     override func makeExchange() -> ServerExchange {
         made += 1
         return ScriptedExchange(self)

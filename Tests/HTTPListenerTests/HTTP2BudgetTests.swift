@@ -1,0 +1,165 @@
+import Testing
+
+@testable import HTTPListener
+
+/// What a client may do to an HTTP/2 connection before it is cut off (security.md §1.1).
+@Suite struct HTTP2BudgetTests {
+    struct Frame: Sendable {
+        var type: HTTP2FrameType
+        var flags: UInt8 = 0
+        var length = 8
+    }
+
+    struct Case: CustomTestStringConvertible, Sendable {
+        var name: String
+        var frames: [Frame]
+        /// How many of the frames in a row, at once, are within the bound.
+        var most: Int
+        var flood: HTTP2Flood
+        var testDescription: String { name }
+
+        init(_ name: String, _ frames: Frame..., most: Int, _ flood: HTTP2Flood) {
+            self.name = name
+            self.frames = frames
+            self.most = most
+            self.flood = flood
+        }
+    }
+
+    private static let endStream: UInt8 = 1
+    private static let endHeaders: UInt8 = 4
+
+    static let cases: [Case] = [
+        Case("rapid reset", Frame(type: .reset), most: 200, .resets),
+        Case("settings", Frame(type: .settings), most: 100, .settings),
+        Case("settings that acknowledge", Frame(type: .settings, flags: 1, length: 0), most: 100, .settings),
+        Case("ping", Frame(type: .ping), most: 100, .pings),
+        Case("goaway", Frame(type: .goAway), most: 100, .ignoredFrames),
+        Case("continuations", Frame(type: .continuation), most: 5, .continuations),
+        Case("empty data", Frame(type: .data, length: 0), most: 1, .emptyFrames),
+        Case("empty headers", Frame(type: .headers, length: 0), most: 1, .emptyFrames),
+        Case("empty continuations", Frame(type: .continuation, length: 0), most: 1, .emptyFrames),
+        Case(
+            "empty data and pings", Frame(type: .data, length: 0), Frame(type: .ping), most: 2, .emptyFrames),
+        Case("priority", Frame(type: .priority), most: 100, .priorities),
+        Case("priority update", Frame(type: .priorityUpdate), most: 100, .priorities),
+        Case("window update", Frame(type: .windowUpdate), most: 5, .windowUpdates),
+    ]
+
+    @Test(arguments: cases)
+    func eachKindHasABound(_ example: Case) {
+        var budget = HTTP2Budget()
+        for index in 0..<(example.most + 1) {
+            let frame = example.frames[index % example.frames.count]
+            let flood = budget.received(frame.type.rawValue, flags: frame.flags, length: frame.length, at: 1_000_000)
+            #expect(flood == (index < example.most ? nil : example.flood), "frame \(index + 1)")
+        }
+    }
+
+    @Test func unknownFramesHaveABound() {
+        var budget = HTTP2Budget()
+        for index in 0...100 {
+            #expect(budget.received(77, flags: 0, length: 1, at: 5) == (index < 100 ? nil : .ignoredFrames))
+        }
+    }
+
+    /// What was spent comes back with time, evenly.
+    @Test func timeGivesBackWhatWasSpent() {
+        var budget = HTTP2Budget()
+        func reset(at now: UInt64) -> HTTP2Flood? {
+            budget.received(HTTP2FrameType.reset.rawValue, flags: 0, length: 4, at: now)
+        }
+        for _ in 0..<200 { #expect(reset(at: 1_000) == nil) }
+        // 150 ms are one of 200 in 30 s.
+        #expect(reset(at: 1_150) == nil)
+        #expect(reset(at: 1_150) == .resets)
+        var other = HTTP2Budget()
+        for second in 0..<100 {
+            for _ in 0..<100 {
+                let now = UInt64(second) * 1_000
+                #expect(other.received(HTTP2FrameType.ping.rawValue, flags: 0, length: 8, at: now) == nil)
+            }
+        }
+    }
+
+    @Test func framesWithContentBreakARowOfEmptyOnes() {
+        var budget = HTTP2Budget()
+        for _ in 0..<1_000 {
+            #expect(budget.received(0, flags: 0, length: 0, at: 0) == nil)
+            #expect(budget.received(0, flags: 0, length: 1, at: 0) == nil)
+        }
+        // The end of a stream is a regular empty frame.
+        for _ in 0..<1_000 { #expect(budget.received(0, flags: Self.endStream, length: 0, at: 0) == nil) }
+    }
+
+    @Test func aHeaderBlockBeginsTheCountOfContinuationsAnew() {
+        var budget = HTTP2Budget()
+        for _ in 0..<100 {
+            #expect(budget.received(1, flags: 0, length: 9, at: 0) == nil)
+            for _ in 0..<5 { #expect(budget.received(9, flags: 0, length: 9, at: 0) == nil) }
+        }
+    }
+
+    /// Windows may be opened for what was sent, and for streams (as Envoy counts).
+    @Test func windowsMayBeOpenedForWhatWasSent() {
+        var budget = HTTP2Budget()
+        budget.streamOpened()
+        budget.dataSent()
+        for _ in 0..<27 { #expect(budget.received(8, flags: 0, length: 4, at: 0) == nil) }
+        #expect(budget.received(8, flags: 0, length: 4, at: 0) == .windowUpdates)
+    }
+
+    @Test func prioritiesMayComeWithStreams() {
+        var budget = HTTP2Budget()
+        budget.streamOpened()
+        for _ in 0..<200 { #expect(budget.received(2, flags: 0, length: 5, at: 0) == nil) }
+        #expect(budget.received(2, flags: 0, length: 5, at: 0) == .priorities)
+    }
+
+    @Test func inputThatIsNoBodyIsBounded() {
+        var budget = HTTP2Budget()
+        for _ in 0..<8 { #expect(budget.receivedInput(1_048_576) == nil) }
+        #expect(budget.receivedInput(1) == .ignoredFrames)
+        budget.streamOpened()
+        #expect(budget.receivedInput(65_535) == nil)
+        for _ in 0..<100 {
+            budget.receivedBody(65_536)
+            #expect(budget.receivedInput(65_536) == nil)
+        }
+        #expect(budget.receivedInput(1) == .ignoredFrames)
+    }
+
+    @Test func fieldsOfABlockAreBounded() {
+        var budget = HTTP2Budget()
+        for _ in 0..<1_000 { #expect(budget.receivedField(name: 1, value: 1) == nil) }
+        #expect(budget.receivedField(name: 1, value: 1) == .fields)
+        _ = budget.received(1, flags: Self.endHeaders, length: 9, at: 0)
+        // One-byte references to a field of 4 KiB.
+        for _ in 0..<63 { #expect(budget.receivedField(name: 10, value: 4_096) == nil) }
+        #expect(budget.receivedField(name: 10, value: 4_096) == .fields)
+    }
+
+    @Test func ourOwnResetsCount() {
+        var budget = HTTP2Budget()
+        for _ in 0..<200 { #expect(budget.streamFailed(at: 9) == nil) }
+        #expect(budget.streamFailed(at: 9) == .streamErrors)
+    }
+
+    /// Late resets: what was given up keeps its place for a second or two.
+    @Test func abandonedWorkKeepsItsPlace() {
+        var budget = HTTP2Budget()
+        func mayBegin(beside running: Int, at now: UInt64) -> Bool {
+            budget.mayBegin(beside: running, most: 128, at: now)
+        }
+        for _ in 0..<60 { budget.workAbandoned(at: 10_000) }
+        #expect(mayBegin(beside: 67, at: 10_050))
+        #expect(!mayBegin(beside: 68, at: 10_050))
+        for _ in 0..<60 { budget.workAbandoned(at: 10_100) }
+        #expect(mayBegin(beside: 7, at: 10_200))
+        #expect(!mayBegin(beside: 8, at: 10_200))
+        #expect(!mayBegin(beside: 8, at: 10_999))
+        #expect(!mayBegin(beside: 8, at: 11_500))
+        #expect(mayBegin(beside: 127, at: 12_100))
+        #expect(!mayBegin(beside: 128, at: 12_100))
+    }
+}
