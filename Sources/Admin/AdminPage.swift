@@ -77,6 +77,9 @@ enum AdminPage: CaseIterable {
             .init("workers", .integer(Int64(gateway.workerCount))),
             .init("listeners", .array(gateway.addresses.map { .string($0.text) })),
             .init("draining", .bool(gateway.isDraining)),
+            .init(
+                "cutOff",
+                .object(HTTP2Flood.allCases.map { .init("\($0.name)", .integer(Int64(clamping: gateway.floods[$0]))) })),
             .init("refusedReload", .array(gateway.refusal.map { .string($0.description) })),
             .init(
                 "accessLog",

@@ -46,6 +46,7 @@ package final class Gateway {
     /// Called when all workers have ended; the process ends when it calls back. Until then the admin listener answers.
     package var onEnd: (_ done: @escaping () -> Void) -> Void = { $0() }
     private var isEnding = false
+    private let floodReport: FloodReport
 
     /// Prepares everything that can fail: reads the configuration, binds every address.
     ///
@@ -67,6 +68,7 @@ package final class Gateway {
         } catch {
             throw StartError(message: error.description, exitCode: 70)
         }
+        floodReport = FloodReport(loop: loop, log: log)
         for issue in loaded.issues { log.warning("\(issue)") }
         Self.raiseDescriptorLimit()
         signal(SIGPIPE, SIG_IGN)
@@ -167,6 +169,9 @@ package final class Gateway {
     private static let logFlushTime: UInt64 = 2_000_000_000
 
     private func workersChanged() {
+        var floods = FloodCounts()
+        for worker in workers { floods += worker.mailbox.floods }
+        floodReport.note(floods)
         for worker in workers {
             if let failure = worker.mailbox.failure {
                 log.critical("\(failure)")
@@ -276,6 +281,9 @@ package final class Gateway {
 
     /// The configuration in force, secrets hidden.
     package var effectiveConfiguration: JSONValue { loaded.configuration.effective(workers: workers.count) }
+
+    /// How many clients were cut off since the start, by the kind of their flood.
+    package var floods: FloodCounts { floodReport.counts }
 
     /// The admin section of the configuration.
     package var admin: AdminSection? { loaded.configuration.gateway.admin }

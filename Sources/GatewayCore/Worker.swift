@@ -88,6 +88,9 @@ final class Worker {
     /// Writes the line of an exchange that has ended.
     func log(_ exchange: Exchange) { accessLog.write(exchange) }
 
+    /// Counts a client that was cut off.
+    fileprivate func note(_ flood: HTTP2Flood) { mailbox.note(flood) }
+
     // MARK: - Commands
 
     private func takeCommands() {
@@ -146,6 +149,8 @@ private final class GatewayServer: HTTPServer {
         guard let worker else { return ServerExchange() }
         return Exchange(worker: worker)
     }
+
+    override func clientWasCutOff(_ flood: HTTP2Flood) { worker?.note(flood) }
 }
 
 /// How the control plane talks to a worker, and hears of it. The only thing that both threads touch.
@@ -165,6 +170,7 @@ final class WorkerMailbox: Sendable {
         var hasEnded = false
         var failure: String?
         var generation = 0
+        var floods = FloodCounts()
     }
 
     private let state = Mutex(State())
@@ -191,6 +197,9 @@ final class WorkerMailbox: Sendable {
     /// The configuration that it uses.
     var generation: Int { state.withLock { $0.generation } }
 
+    /// The clients that it has cut off.
+    var floods: FloodCounts { state.withLock { $0.floods } }
+
     func attach(_ wakeup: Wakeup) {
         let hasCommands = state.withLock { state in
             state.wakeup = wakeup
@@ -209,6 +218,8 @@ final class WorkerMailbox: Sendable {
     func ready() { note { $0.isReady = true } }
 
     func applied(_ generation: Int) { note { $0.generation = generation } }
+
+    func note(_ flood: HTTP2Flood) { note { $0.floods[flood] += 1 } }
 
     func failed(_ reason: String) {
         note { state in
