@@ -62,6 +62,34 @@ package struct Descriptor: ~Copyable {
         }
     }
 
+    /// Looks at what can be read from a socket, which stays there.
+    package static func peek(_ socket: CInt, into buffer: UnsafeMutableRawBufferPointer) -> TransferResult {
+        while true {
+            let count = recv(socket, buffer.baseAddress, buffer.count, CInt(MSG_PEEK))
+            if count > 0 { return .bytes(count) }
+            if count == 0 { return .ended }
+            switch errno {
+            case EINTR: continue
+            case EAGAIN: return .wouldBlock
+            default: return .failed(errno)
+            }
+        }
+    }
+
+    /// Takes `count` bytes that have been looked at, and throws them away.
+    package static func discard(_ socket: CInt, _ count: Int) {
+        withUnsafeTemporaryAllocation(byteCount: max(count, 1), alignment: 1) { buffer in
+            var rest = count
+            while rest > 0 {
+                guard
+                    case .bytes(let taken) = receive(
+                        socket, into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<rest]))
+                else { return }
+                rest -= taken
+            }
+        }
+    }
+
     /// Writes to a socket that somebody else owns.
     package static func send(_ socket: CInt, _ bytes: UnsafeRawBufferPointer, more: Bool = false) -> TransferResult {
         let flags = CInt(MSG_NOSIGNAL) | (more ? CInt(MSG_MORE) : 0)

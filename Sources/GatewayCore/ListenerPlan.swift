@@ -9,6 +9,8 @@ struct ListenerPlan: Sendable {
     let address: ListenAddress
     let edge: EdgePolicy
     let protocols: SpokenProtocols
+    /// Whether trusted peers announce their clients by the PROXY protocol.
+    let announcesClients: Bool
     /// What encrypts it; nil for HTTP in clear.
     let secure: TLSContext?
     let certificateFields: ClientCertificateFields
@@ -18,6 +20,7 @@ struct ListenerPlan: Sendable {
         address = section.address
         edge = section.edge == .continue ? .continue : .restart
         protocols = SpokenProtocols(section.protocols)
+        announcesClients = section.proxyProtocol
         self.secure = secure
         certificateFields = ClientCertificateFields(section.tls?.clientCertificateHeaders)
     }

@@ -47,6 +47,7 @@ final class Worker {
         ids = IDGenerator(seed: system.next(), system.next(), system.next(), system.next())
         server = GatewayServer(loop: loop, limits: snapshot.limits)
         server.protocols = snapshot.protocols
+        server.balancers = snapshot.balancers
         accessLog = WorkerLog(loop: loop, sink: log, settings: snapshot.accessLog)
         snapshot.install(on: upstreams)
         server.contexts = snapshot.secureContexts
@@ -113,6 +114,7 @@ final class Worker {
         snapshot = next
         server.limits = next.limits
         server.protocols = next.protocols
+        server.balancers = next.balancers
         server.contexts = next.secureContexts
         accessLog.apply(next.accessLog)
         mailbox.applied(next.generation)

@@ -1,6 +1,7 @@
 import DistributedTracing
 import FeatureFlags
 import HTTPListener
+import HTTPMessage
 import Routing
 import Upstreams
 
@@ -27,6 +28,8 @@ final class WorkerSnapshot {
     let accessLog: AccessLogSettings?
     /// What each listener speaks, by its number.
     let protocols: [SpokenProtocols]
+    /// Who announces clients at each listener, nil where nobody does.
+    let balancers: [CIDRSet?]
     private let listeners: [ListenerPlan]
     private let edges: [EdgePolicy]
     private let settings: [UpstreamSettings]
@@ -53,6 +56,7 @@ final class WorkerSnapshot {
         listeners = parts.listeners
         edges = parts.listeners.map(\.edge)
         protocols = parts.listeners.map(\.protocols)
+        balancers = parts.listeners.map { $0.announcesClients ? parts.identity.trusted : nil }
         settings = parts.settings
     }
 

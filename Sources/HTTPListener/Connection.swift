@@ -1,3 +1,4 @@
+import ByteBuffers
 package import EventLoops
 import Glibc
 
@@ -8,15 +9,20 @@ import Glibc
 /// go when the connection closes.
 package final class Connection: Poll {
     package unowned let server: HTTPServer
-    /// The client's end.
-    package let peer: PeerAddress
+    /// The client's end; behind a balancer that announces its clients, what that has announced.
+    package private(set) var peer: PeerAddress
     /// Which of the configured listeners accepted it.
     package let listenerIndex: Int
     var slot = -1
     /// Whether it has been closed; nothing can be sent or received any more.
     private(set) var isClosed = false
 
+    /// Whether it counts among its peer's connections.
+    private(set) var isCounted: Bool
+
     private var descriptor: Descriptor
+    /// What has come of a balancer's announcement; nil when none is awaited.
+    private var announcement: ByteBuffer?
     /// What encrypts it; nil where HTTP is spoken in clear.
     let secure: TLSStream?
     /// What the session waits for, where TLS may have to wait for something else.
@@ -43,12 +49,15 @@ package final class Connection: Poll {
     }
 
     init(
-        server: HTTPServer, descriptor: consuming Descriptor, peer: PeerAddress, listener: Int, secure: TLSStream?
+        server: HTTPServer, descriptor: consuming Descriptor, peer: PeerAddress, listener: Int, secure: TLSStream?,
+        isAnnounced: Bool
     ) {
         self.server = server
         self.descriptor = descriptor
         self.secure = secure
         self.peer = peer
+        isCounted = !isAnnounced
+        announcement = isAnnounced ? ByteBuffer() : nil
         listenerIndex = listener
         super.init(loop: server.loop)
     }
@@ -61,8 +70,15 @@ package final class Connection: Poll {
             close()
             return
         }
-        guard secure != nil else { return begin() }
         acceptedAt = loop.now
+        guard announcement != nil else { return greet() }
+        limitReading(to: server.limits.headTimeout)
+        super.watch(.readable)
+    }
+
+    /// Begins with TLS where there is TLS.
+    private func greet() {
+        guard secure != nil else { return begin() }
         handshake = server.handshakeBegan(self)
         limitReading(to: server.limits.handshakeTimeout)
         super.watch(.readable)
@@ -83,6 +99,7 @@ package final class Connection: Poll {
     // MARK: - Events
 
     public override func ready(_ events: Events) {
+        if announcement != nil { return readAnnouncement() }
         if let secure { return ready(events, secure) }
         if events.contains(.writable) { flushSession() }
         if isClosed { return }
@@ -146,6 +163,35 @@ package final class Connection: Poll {
         case .none, .undecided: break
         case .http1(let session): session.flush()
         case .http2(let session): session.flush()
+        }
+    }
+
+    // MARK: - PROXY protocol
+
+    /// Reads who the client is, and not a byte more: what follows may be TLS, which reads by itself.
+    private func readAnnouncement() {
+        let number = descriptor.number
+        var progress = ProxyHeader.Progress.incomplete
+        var taken = 0
+        let result = loop.receive({ Descriptor.peek(number, into: $0) }) { input in
+            guard var read = announcement.take() else { return }
+            let before = read.count
+            read.append(input.extracting(..<min(input.count, ProxyHeader.most - before)))
+            progress = ProxyHeader.read(read.span)
+            taken = read.count - before
+            if case .complete(let consumed, _) = progress { taken = consumed - before }
+            announcement = consume read
+        }
+        switch (result, progress) {
+        case (.wouldBlock, _): return
+        case (.bytes, .incomplete): Descriptor.discard(number, taken)
+        case (.bytes, .complete(_, let source)):
+            Descriptor.discard(number, taken)
+            announcement = nil
+            if let source { peer = source }
+            isCounted = server.admit(peer)
+            if isCounted { greet() } else { close() }
+        default: close()
         }
     }
 

@@ -1,7 +1,7 @@
 package import ByteBuffers
 package import EventLoops
 import Glibc
-import HTTPMessage
+package import HTTPMessage
 
 /// The connections of one loop: what accepts them, bounds them, and ends them together.
 ///
@@ -20,6 +20,9 @@ open class HTTPServer {
     private(set) final lazy var http2Callbacks = HTTP2Callbacks()
     /// The TLS of each configured listener, nil for those that speak HTTP in clear; new connections use it.
     package final var contexts: [TLSContext?] = []
+    /// For each listener the balancers that announce their clients by the PROXY protocol, nil where none may. Who comes by
+    /// a unix socket is one where there are any.
+    package final var balancers: [CIDRSet?] = []
     private var handshakes = HandshakeQueue()
     private let staging = UnsafeMutableRawBufferPointer.allocate(byteCount: TLSStream.recordSize, alignment: 64)
     private var listeners: [Listener] = []
@@ -78,22 +81,20 @@ open class HTTPServer {
     final var hasRoom: Bool { connections.count < limits.connections }
 
     final func accepted(_ descriptor: consuming Descriptor, from peer: PeerAddress, on listener: Listener) {
-        if let most = limits.connectionsPerAddress, !peer.isUnix {
-            let count = perAddress[peer.address, default: 0]
-            // Dropping the descriptor closes the connection.
-            if count >= most { return }
-            perAddress[peer.address] = count + 1
-        }
+        let isBalancer = announces(peer, listener.index)
+        // Dropping the descriptor closes the connection. A balancer's connections are counted as its clients'.
+        guard isBalancer || admit(peer) else { return }
         var secure: TLSStream?
         if listener.index < contexts.count, let context = contexts[listener.index] {
             secure = TLSStream(context, socket: descriptor.number)
             if secure == nil {
-                forget(peer)
+                if !isBalancer { forget(peer) }
                 return
             }
         }
         let connection = Connection(
-            server: self, descriptor: descriptor, peer: peer, listener: listener.index, secure: secure)
+            server: self, descriptor: descriptor, peer: peer, listener: listener.index, secure: secure,
+            isAnnounced: isBalancer)
         connection.slot = connections.count
         connections.append(connection)
         connection.start()
@@ -107,9 +108,23 @@ open class HTTPServer {
         connections[slot].slot = slot
         connections.removeLast()
         connection.slot = -1
-        forget(connection.peer)
+        if connection.isCounted { forget(connection.peer) }
         if wasFull, !isDraining { for listener in listeners { listener.resume() } }
         if isDraining { drainStep() }
+    }
+
+    private func announces(_ peer: PeerAddress, _ listener: Int) -> Bool {
+        guard balancers.indices.contains(listener), let trusted = balancers[listener] else { return false }
+        return peer.isUnix || trusted.contains(peer.address)
+    }
+
+    /// Counts one more connection of `peer`; false when it has as many as it may have.
+    final func admit(_ peer: PeerAddress) -> Bool {
+        guard let most = limits.connectionsPerAddress, !peer.isUnix else { return true }
+        let count = perAddress[peer.address, default: 0]
+        if count >= most { return false }
+        perAddress[peer.address] = count + 1
+        return true
     }
 
     private func forget(_ peer: PeerAddress) {

@@ -28,10 +28,12 @@ package struct ListenerSection: Equatable, Sendable {
     /// continued in either case.
     package var edge = Edge.restart
 
+    /// `proxyProtocol`: whether peers in `gateway.trustedProxies` begin each connection with a PROXY header. Default: false.
+    package var proxyProtocol = false
     /// `tls`: certificates. Default: nil, HTTP is spoken in clear.
     package var tls: ListenerTLSSection?
 
-    static let keys = SectionKeys(["address", "tls", "protocols", "edge"], later: ["proxyProtocol"])
+    static let keys = SectionKeys(["address", "tls", "protocols", "edge", "proxyProtocol"])
 
     /// Nil where the address cannot be read: nothing can be said of such a listener.
     init?(index: Int, _ section: SectionReader) {
@@ -47,6 +49,7 @@ package struct ListenerSection: Equatable, Sendable {
             }
         }
         section.choice("edge", into: &edge)
+        section.bool("proxyProtocol", into: &proxyProtocol)
         guard let address else { return nil }
         self.address = address
     }
@@ -57,6 +60,7 @@ package struct ListenerSection: Equatable, Sendable {
             ("tls", tls?.effective),
             ("protocols", .array(protocols.map { .string($0.rawValue) })),
             ("edge", .string(edge.rawValue)),
+            ("proxyProtocol", .bool(proxyProtocol)),
         ])
     }
 }

@@ -15,6 +15,7 @@ struct ConfigurationValidator {
         checkListeners()
         checkAdmin()
         checkIdentity()
+        checkBalancers()
         checkServers()
         checkFlags()
         checkFiles()
@@ -99,6 +100,17 @@ struct ConfigurationValidator {
             JSONPointer(["gateway", "admin", "address"]),
             "others can reach \(admin.address) and read configuration and flags: add a \"token\" or listen on 127.0.0.1"
         )
+    }
+
+    /// A PROXY header is read from trusted peers alone; who comes by a unix socket is one.
+    private func checkBalancers() {
+        guard !session.source.has(JSONPointer(["gateway", "trustedProxies"])) else { return }
+        for listener in configuration.gateway.listeners where listener.proxyProtocol {
+            if case .unix = listener.address { continue }
+            session.warn(
+                JSONPointer(["gateway", "listeners", String(listener.index), "proxyProtocol"]),
+                "the header is read from \"trustedProxies\" alone, and none are given")
+        }
     }
 
     /// Identity headers are believed from trusted peers alone; without any, the header can never name a user.
