@@ -70,9 +70,15 @@ package final class Gateway {
         }
         floodReport = FloodReport(loop: loop, log: log)
         for issue in loaded.issues { log.warning("\(issue)") }
-        Self.raiseDescriptorLimit()
         signal(SIGPIPE, SIG_IGN)
         let count = max(workerCount ?? loaded.configuration.gateway.workers ?? Self.processorCount, 1)
+        let budget = DescriptorBudget(raisingLimitFor: count)
+        let wanted = loaded.configuration.gateway.limits.connections
+        if wanted > budget.connectionsPerWorker {
+            log.warning(
+                "fewer connections than configured: half of the descriptors that the system allows are for clients",
+                metadata: ["limits.connections": "\(wanted)", "each_worker": "\(budget.connectionsPerWorker)"])
+        }
         if let section = loaded.configuration.gateway.accessLog {
             try openAccessLog(LogOutput(section.output))
         }
@@ -80,7 +86,8 @@ package final class Gateway {
             let wakeup = try Wakeup(loop: loop) { [unowned self] in workersChanged() }
             self.wakeup = wakeup
             for index in 0..<count {
-                workers.append(WorkerThread(index: index, mailbox: WorkerMailbox { wakeup.send() }))
+                let mailbox = WorkerMailbox { wakeup.send() }
+                workers.append(WorkerThread(index: index, mailbox: mailbox, budget: budget))
             }
         } catch {
             throw StartError(message: error.description, exitCode: 70)
@@ -303,11 +310,4 @@ package final class Gateway {
 
     /// Processors that this process may run on.
     private static var processorCount: Int { Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
-
-    private static func raiseDescriptorLimit() {
-        var limit = rlimit()
-        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
-        limit.rlim_cur = limit.rlim_max
-        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-    }
 }

@@ -22,6 +22,7 @@ final class Worker {
         var first = ByteBuffer()
         var second = ByteBuffer()
     }
+    private let budget: DescriptorBudget
     private let mailbox: WorkerMailbox
     private let upstreams: UpstreamSet
     private let server: GatewayServer
@@ -32,9 +33,10 @@ final class Worker {
     ///
     /// - Throws: `EventLoopError` when the system has no descriptor or memory left.
     init(
-        index: Int, snapshot: WorkerSnapshot, mailbox: WorkerMailbox, log: LogSink?
+        index: Int, snapshot: WorkerSnapshot, mailbox: WorkerMailbox, log: LogSink?, budget: DescriptorBudget
     ) throws(EventLoopError) {
         self.index = index
+        self.budget = budget
         self.snapshot = snapshot
         self.mailbox = mailbox
         let loop = try EventLoop()
@@ -45,7 +47,7 @@ final class Worker {
         self.upstreams = upstreams
         var system = SystemRandomNumberGenerator()
         ids = IDGenerator(seed: system.next(), system.next(), system.next(), system.next())
-        server = GatewayServer(loop: loop, limits: snapshot.limits)
+        server = GatewayServer(loop: loop, limits: budget.bounding(snapshot.limits))
         server.protocols = snapshot.protocols
         server.balancers = snapshot.balancers
         accessLog = WorkerLog(loop: loop, sink: log, settings: snapshot.accessLog)
@@ -112,7 +114,7 @@ final class Worker {
     private func apply(_ next: WorkerSnapshot) {
         next.install(on: upstreams)
         snapshot = next
-        server.limits = next.limits
+        server.limits = budget.bounding(next.limits)
         server.protocols = next.protocols
         server.balancers = next.balancers
         server.contexts = next.secureContexts

@@ -7,10 +7,12 @@ final class WorkerThread {
     let mailbox: WorkerMailbox
     var sockets: [ListeningSocketBox] = []
     private let index: Int
+    private let budget: DescriptorBudget
     private var thread: pthread_t?
 
-    init(index: Int, mailbox: WorkerMailbox) {
+    init(index: Int, mailbox: WorkerMailbox, budget: DescriptorBudget) {
         self.index = index
+        self.budget = budget
         self.mailbox = mailbox
     }
 
@@ -21,19 +23,24 @@ final class WorkerThread {
         let mailbox: WorkerMailbox
         let sockets: [ListeningSocketBox]
         let log: LogSink?
+        let budget: DescriptorBudget
 
-        init(index: Int, snapshot: SnapshotBox, mailbox: WorkerMailbox, sockets: [ListeningSocketBox], log: LogSink?) {
+        init(
+            index: Int, snapshot: SnapshotBox, mailbox: WorkerMailbox, sockets: [ListeningSocketBox], log: LogSink?,
+            budget: DescriptorBudget
+        ) {
             self.index = index
             self.snapshot = snapshot
             self.mailbox = mailbox
             self.sockets = sockets
             self.log = log
+            self.budget = budget
         }
 
         func run() {
             guard let snapshot = snapshot.take() else { return }
             do throws(EventLoopError) {
-                let worker = try Worker(index: index, snapshot: snapshot, mailbox: mailbox, log: log)
+                let worker = try Worker(index: index, snapshot: snapshot, mailbox: mailbox, log: log, budget: budget)
                 try worker.run(listening: sockets)
             } catch {
                 mailbox.failed("worker \(index): \(error)")
@@ -44,7 +51,7 @@ final class WorkerThread {
     /// Starts the thread; false when the system has no room for one.
     func start(_ snapshot: WorkerSnapshot, _ log: LogSink?) -> Bool {
         let start = Start(
-            index: index, snapshot: SnapshotBox(snapshot), mailbox: mailbox, sockets: sockets, log: log)
+            index: index, snapshot: SnapshotBox(snapshot), mailbox: mailbox, sockets: sockets, log: log, budget: budget)
         sockets = []
         var thread = pthread_t()
         // SAFETY: the thread takes over the reference that is retained here; on failure it is released here.

@@ -13,17 +13,50 @@ extension EndToEnd {
             return try gateway.process.processorTicks() - before
         }
 
-        @Test("Without a descriptor left, accepting rests and does not spin; who is there is served, and later all are")
-        func descriptorsAreUsedUp() throws {
-            let limit = 64
-            let stub = try StubUpstream.saying("ok")
+        @Test("Half of the descriptors are clients': who comes above waits, and upstreams and operators are reached")
+        func descriptorsAreShared() throws {
+            let limit = 256
+            let stub = try StubUpstream { connection in
+                while let request = try connection.request() {
+                    if request.target == "/held" { return try connection.awaitEnd() }
+                    try connection.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+                }
+            }
             // The hard limit, too: the gateway raises the soft one to it.
             let gateway = try GatewayProcess(GatewaySetup(forwardingTo: stub), after: "ulimit -n \(limit)")
+            try gateway.process.line("fewer connections than configured", in: .errors) {
+                $0.contains("fewer connections") && $0.contains("each_worker=128")
+            }
+            let inside = try (0..<128).map { _ in try gateway.client() }
+            for client in inside { #expect(try client.exchange("GET /in").text == "ok", "\(client.transcript)") }
+            let outside = try (0..<72).map { _ in try gateway.client().request("GET /out") }
+            let used = try ticks(of: gateway, in: 1)
+            #expect(used < 25, "\(used) hundredths of a second of processor time in a second at the bound")
+            #expect(outside.allSatisfy { !$0.wire.isReadable }, "neither answered nor closed")
+            #expect(try gateway.admin("/healthz").status == 200)
+            // Each needs a connection to the upstream of its own.
+            for client in inside.prefix(10) { try client.request("GET /held") }
+            #expect(try inside[127].exchange("GET /in").text == "ok", "\(inside[127].transcript)")
+
+            for client in inside { client.close() }
+            #expect(try outside[0].response().text == "ok", "\(outside[0].transcript)")
+            for client in outside.dropLast() { client.close() }
+            #expect(try outside[71].response().text == "ok", "\(outside[71].transcript)")
+        }
+
+        @Test("Without a descriptor left, accepting rests and does not spin; who is there is served, and later all are")
+        func descriptorsAreUsedUp() throws {
+            let stub = try StubUpstream.saying("ok")
+            let gateway = try GatewayProcess(GatewaySetup(forwardingTo: stub))
             let first = try gateway.client()
             #expect(try first.exchange("GET /").text == "ok")
             let before = try gateway.process.descriptors()
+            // Taken away while it runs: what it has counted on is not there.
+            let change = try RunningProcess(
+                "/usr/bin/prlimit", ["--pid", "\(gateway.process.pid)", "--nofile=64:64"])
+            try #require(try change.end() == 0, "\(change.transcript)")
             let clients = try (0..<200).map { _ in try gateway.client() }
-            try eventually("every descriptor is in use") { try gateway.process.descriptors() >= limit - 1 }
+            try eventually("every descriptor is in use") { try gateway.process.descriptors() >= 63 }
             let used = try ticks(of: gateway, in: 1)
             #expect(used < 25, "\(used) hundredths of a second of processor time in a second without descriptors")
             #expect(try first.exchange("GET /").text == "ok", "\(first.transcript)")
