@@ -96,7 +96,7 @@ let package = Package(
         .testTarget(
             name: "HTTPListenerTests", dependencies: ["ByteBuffers", "EventLoops", "HTTPListener", "HTTPMessage"]),
         .testTarget(name: "TaskSystemTests", dependencies: ["tasksystem"]),
-        .testTarget(name: "EndToEndTests", dependencies: ["banyan", "tasksystem"]),
+        .testTarget(name: "EndToEndTests", dependencies: ["banyan", "tasksystem"], exclude: ["Clients"]),
         .testTarget(name: "DocumentTests"),
     ],
     swiftLanguageModes: [.v6]

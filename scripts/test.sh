@@ -36,6 +36,8 @@ done
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 scripts/setup.sh
+if ((measured)); then scripts/test-tools.sh; fi
+if [[ -e .tools/requirements.txt ]]; then export BANYAN_TOOLS=$PWD/.tools; fi
 swift build --build-tests "${swift_flags[@]}"
 if ((measured)); then
     # What an optimised program alone can show: allocations per request, memory under large bodies.

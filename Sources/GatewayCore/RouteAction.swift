@@ -53,7 +53,8 @@ final class ForwardPlan {
     let totalTimeout: UInt64?
 
     init(
-        target: Target, flagSlots: [Int], bodyLimit: UInt64, rewrite: RewriteTemplate?, allowsWebSocket: Bool, requestPolicy: FieldPolicy,
+        target: Target, flagSlots: [Int], bodyLimit: UInt64, rewrite: RewriteTemplate?, allowsWebSocket: Bool,
+        requestPolicy: FieldPolicy,
         requestLines: [UInt8], responsePolicy: FieldPolicy, responseLines: [UInt8], headTimeout: UInt64?,
         idleTimeout: UInt64?, totalTimeout: UInt64?
     ) {
