@@ -12,7 +12,10 @@
 // Swift imports neither macros that hide calls and casts nor the typed stacks: each wrapper fixes the types of one call.
 
 static inline void banyan_ssl_ctx_set_options(SSL_CTX *context) {
-    SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+    // Our order of ciphers counts, but a client without AES in hardware, which puts ChaCha20 first, gets ChaCha20.
+    SSL_CTX_set_options(
+        context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
+            SSL_OP_PRIORITIZE_CHACHA);
 }
 static inline void banyan_ssl_ctx_set_modes(SSL_CTX *context) {
     SSL_CTX_set_mode(
