@@ -50,9 +50,9 @@ struct HTTP2Budget {
         case .data:
             return empty(length, isEnd: flags & Self.endStream != 0)
         case .headers:
+            // Trailers count as a stream, too: there are at most as many of them as of streams.
+            streams += 1
             continuations = 0
-            fields = 0
-            fieldBytes = 0
             return empty(length, isEnd: flags & Self.endHeaders != 0)
         case .continuation:
             continuations += 1
@@ -84,6 +84,12 @@ struct HTTP2Budget {
     /// So much of the input was part of a body that was taken.
     mutating func receivedBody(_ count: Int) { input -= min(input, UInt64(count)) }
 
+    /// A header block begins to be read.
+    mutating func blockBegan() {
+        fields = 0
+        fieldBytes = 0
+    }
+
     /// Counts a field of the header block under way, also of one that is not read any more.
     mutating func receivedField(name: Int, value: Int) -> HTTP2Flood? {
         fields += 1
@@ -104,9 +110,6 @@ struct HTTP2Budget {
     private static let endHeaders: UInt8 = 4
 
     // MARK: - What we do
-
-    /// A stream was opened.
-    mutating func streamOpened() { streams += 1 }
 
     /// A DATA frame was sent: the client may open windows for it.
     mutating func dataSent() { dataFramesSent += 1 }

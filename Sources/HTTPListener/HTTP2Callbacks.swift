@@ -22,11 +22,6 @@ final class HTTP2Callbacks {
         // The budget's bounds are lower than those of the library, which would end the connection without a word.
         nghttp2_option_set_stream_reset_rate_limit(options, 1_000_000, 1_000_000)
         nghttp2_option_set_max_continuations(options, 1_000)
-        // Frames of unknown types are passed over, but counted.
-        for type in UInt8(10)...255 { nghttp2_option_set_user_recv_extension_type(options, type) }
-        nghttp2_session_callbacks_set_unpack_extension_callback(callbacks) { _, _, _, _ in
-            NGHTTP2_ERR_CANCEL.rawValue
-        }
         setReading(callbacks)
         setWriting(callbacks)
     }
@@ -45,9 +40,6 @@ final class HTTP2Callbacks {
     }
 
     private func setReading(_ callbacks: OpaquePointer) {
-        nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks) { _, header, data in
-            with(data, header) { $0.frameBegan($1) }
-        }
         nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks) { _, frame, data in
             with(data, frame) { $0.blockBegan($1) }
         }

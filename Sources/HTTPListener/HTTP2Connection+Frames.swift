@@ -1,25 +1,13 @@
 import ByteBuffers
 import CNghttp2
-import EventLoops
 import HTTPMessage
 
 /// What nghttp2 tells of frames that came.
 extension HTTP2Connection {
-    /// A frame's header has come.
-    func frameBegan(_ header: UnsafePointer<nghttp2_frame_hd>) -> CInt {
-        let header = header.pointee
-        if let flood = budget.received(
-            header.type, flags: header.flags, length: header.length, at: connection.loop.now)
-        {
-            return refuse(flood)
-        }
-        if header.type == HTTP2FrameType.headers.rawValue { headIsOpen = true }
-        return 0
-    }
-
     /// A header block begins.
     func blockBegan(_ frame: UnsafePointer<nghttp2_frame>) -> CInt {
         let id = banyan_h2_header(frame).stream_id
+        budget.blockBegan()
         block = .ignored
         blockStream = nil
         if banyan_h2_headers_category(frame) == NGHTTP2_HCAT_REQUEST {
@@ -68,7 +56,6 @@ extension HTTP2Connection {
     private func blockEnded(endsStream: Bool) {
         let block = block
         self.block = .none
-        headIsOpen = false
         guard let stream = blockStream else { return }
         blockStream = nil
         switch block {

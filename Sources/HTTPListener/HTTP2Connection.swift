@@ -15,6 +15,7 @@ final class HTTP2Connection {
     private(set) var phase = Phase.open
     var parser: HTTP2RequestParser
     var budget = HTTP2Budget()
+    private var scanner = HTTP2FrameScanner()
     /// The streams that have an exchange, in no order.
     private(set) var streams: [HTTP2Stream] = []
     private var spare: [HTTP2Stream] = []
@@ -24,8 +25,6 @@ final class HTTP2Connection {
     /// The header block that is being read.
     var block = Block.none
     var blockStream: HTTP2Stream?
-    /// Whether the end of a header block has not come yet.
-    var headIsOpen = false
     /// Whether the client's SETTINGS have come.
     var isGreeted = false
     /// The bound that the client has passed.
@@ -98,10 +97,10 @@ final class HTTP2Connection {
     /// Takes what the client has sent.
     func received(_ input: Span<UInt8>) {
         guard phase == .open, let session else { return }
-        if let flood = budget.receivedInput(input.count) { self.flood = flood }
+        flood = scan(input)
         let status =
             flood != nil
-            ? Int(NGHTTP2_ERR_CALLBACK_FAILURE.rawValue)
+            ? 0
             : inSession {
                 input.withUnsafeBufferPointer { nghttp2_session_mem_recv(session, $0.baseAddress, $0.count) }
             }
@@ -115,6 +114,13 @@ final class HTTP2Connection {
         cutOffIfFlooded()
         updateReadLimit()
         sendLater()
+    }
+
+    /// Counts what has come before anything is done for it.
+    private func scan(_ input: Span<UInt8>) -> HTTP2Flood? {
+        let now = connection.loop.now
+        return budget.receivedInput(input.count)
+            ?? scanner.next(input) { budget.received($0, flags: $1, length: $2, at: now) }
     }
 
     /// Calls nghttp2, and deletes the session afterwards if the connection was closed meanwhile.
@@ -143,7 +149,6 @@ final class HTTP2Connection {
 
     /// Makes room for the stream `id`; nil when there is none.
     func openStream(_ id: Int32) -> HTTP2Stream? {
-        budget.streamOpened()
         guard phase == .open, let session,
             budget.mayBegin(beside: streams.count, most: server.limits.streams, at: connection.loop.now)
         else { return nil }
@@ -282,7 +287,7 @@ final class HTTP2Connection {
     func updateReadLimit() {
         guard phase == .open else { return }
         let limit: ReadLimit =
-            headIsOpen ? .head : !isGreeted ? .firstHead : streams.isEmpty ? .idle : .none
+            scanner.isInHead ? .head : !isGreeted ? .firstHead : streams.isEmpty ? .idle : .none
         guard limit != readLimit else { return }
         readLimit = limit
         switch limit {
@@ -330,10 +335,11 @@ final class HTTP2Connection {
 
     /// Ends the connection without failing a request; told again and again during a drain.
     func closeIfIdle(since now: UInt64) {
+        if phase == .linger { return connection.close() }
         switch drain {
         case .no: announceEnd()
         case .noticed(let time): if now &- time >= ConnectionLimits.drainIdleTime { endStreams() }
-        case .last: if phase == .linger { connection.close() }
+        case .last: break
         }
     }
 

@@ -103,7 +103,7 @@ import Testing
     /// Windows may be opened for what was sent, and for streams (as Envoy counts).
     @Test func windowsMayBeOpenedForWhatWasSent() {
         var budget = HTTP2Budget()
-        budget.streamOpened()
+        _ = budget.received(1, flags: Self.endHeaders, length: 9, at: 0)
         budget.dataSent()
         for _ in 0..<27 { #expect(budget.received(8, flags: 0, length: 4, at: 0) == nil) }
         #expect(budget.received(8, flags: 0, length: 4, at: 0) == .windowUpdates)
@@ -111,7 +111,7 @@ import Testing
 
     @Test func prioritiesMayComeWithStreams() {
         var budget = HTTP2Budget()
-        budget.streamOpened()
+        _ = budget.received(1, flags: Self.endHeaders, length: 9, at: 0)
         for _ in 0..<200 { #expect(budget.received(2, flags: 0, length: 5, at: 0) == nil) }
         #expect(budget.received(2, flags: 0, length: 5, at: 0) == .priorities)
     }
@@ -120,7 +120,7 @@ import Testing
         var budget = HTTP2Budget()
         for _ in 0..<8 { #expect(budget.receivedInput(1_048_576) == nil) }
         #expect(budget.receivedInput(1) == .ignoredFrames)
-        budget.streamOpened()
+        _ = budget.received(1, flags: Self.endHeaders, length: 9, at: 0)
         #expect(budget.receivedInput(65_535) == nil)
         for _ in 0..<100 {
             budget.receivedBody(65_536)
@@ -133,7 +133,7 @@ import Testing
         var budget = HTTP2Budget()
         for _ in 0..<1_000 { #expect(budget.receivedField(name: 1, value: 1) == nil) }
         #expect(budget.receivedField(name: 1, value: 1) == .fields)
-        _ = budget.received(1, flags: Self.endHeaders, length: 9, at: 0)
+        budget.blockBegan()
         // One-byte references to a field of 4 KiB.
         for _ in 0..<63 { #expect(budget.receivedField(name: 10, value: 4_096) == nil) }
         #expect(budget.receivedField(name: 10, value: 4_096) == .fields)
@@ -143,6 +143,43 @@ import Testing
         var budget = HTTP2Budget()
         for _ in 0..<200 { #expect(budget.streamFailed(at: 9) == nil) }
         #expect(budget.streamFailed(at: 9) == .streamErrors)
+    }
+
+    struct Scanned: Equatable {
+        var type: UInt8
+        var flags: UInt8
+        var length: Int
+    }
+
+    /// Frames are found however the input is split.
+    @Test(arguments: [1, 2, 3, 7, 9, 10, 24, 33, 1_000])
+    func framesAreFoundByTheirHeaders(size: Int) {
+        let frames = [
+            WireFrame(type: 4), WireFrame(type: 1, flags: 1, stream: 1, payload: [1, 2, 3]),
+            WireFrame(type: 9, flags: 4, stream: 1, payload: [4]),
+            WireFrame(type: 0, flags: 1, stream: 1, payload: [UInt8](repeating: 9, count: 300)), WireFrame(type: 77),
+        ]
+        let bytes = HTTP2Client.preface + frames.flatMap(\.bytes)
+        var scanner = HTTP2FrameScanner()
+        var found: [Scanned] = []
+        var heads: [Bool] = []
+        for start in stride(from: 0, to: bytes.count, by: size) {
+            let piece = Array(bytes[start..<min(start + size, bytes.count)])
+            let flood = scanner.next(piece.span) { type, flags, length in
+                found.append(Scanned(type: type, flags: flags, length: length))
+                return nil
+            }
+            #expect(flood == nil)
+            heads.append(scanner.isInHead)
+        }
+        #expect(found == frames.map { Scanned(type: $0.type, flags: $0.flags, length: $0.payload.count) })
+        // From the end of the first header of the block to the end of its last payload.
+        if size == 1 {
+            let first = heads.firstIndex(of: true)
+            #expect(first == 24 + 9 + 8)
+            #expect(heads.filter { $0 }.count == 1 + 3 + 9)
+        }
+        #expect(heads.last == false)
     }
 
     /// Late resets: what was given up keeps its place for a second or two.
