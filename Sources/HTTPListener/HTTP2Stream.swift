@@ -261,6 +261,9 @@ final class HTTP2Stream: ExchangeChannel {
     fileprivate func timeIsOver(_ kind: HTTP2StreamTimer.Kind) {
         switch kind {
         case .read: fail(.bodyTimeout)
+        // While the system takes nothing, the stream cannot go on, whatever its client does: the connection's own bound
+        // says when that has lasted too long.
+        case .write where http2.outputIsBlocked: limitWriting(anew: true)
         case .write: reset(NGHTTP2_CANCEL)
         }
         http2.sendLater()

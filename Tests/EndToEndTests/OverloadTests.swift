@@ -147,5 +147,36 @@ extension EndToEnd {
             }
             #expect(try client.exchange("HEAD /again").status == 200, "\(client.transcript)")
         }
+
+        @Test("The same by HTTP/2, whose client has opened wide windows")
+        func slowHTTP2ReaderIsNoStall() throws {
+            let size = 6 << 20
+            let stub = try StubUpstream.saying(String(repeating: "x", count: size))
+            let gateway = try GatewayProcess(
+                GatewaySetup(forwardingTo: stub).gateway(#""timeouts": {"write": "400ms"}"#))
+            let client = try gateway.client(receiveBuffer: 65_536)
+            func word(_ value: UInt32) -> [UInt8] { [24, 16, 8, 0].map { UInt8(value >> $0 & 255) } }
+            let windows =
+                [0, 0, 6, 4, 0] + word(0) + [0, 4] + word(1 << 30)  // SETTINGS: INITIAL_WINDOW_SIZE
+                + [0, 0, 4, 8, 0] + word(0) + word(1 << 30)  // WINDOW_UPDATE of the connection
+            // GET, http and / from the static table, and an authority (RFC 7541 appendix A, §6.2.2).
+            let fields: [UInt8] = [0x82, 0x86, 0x84, 0x01, 1, 0x61]
+            try client.wire.send(
+                Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8) + windows
+                    + [0, 0, UInt8(fields.count), 1, 5] + word(1) + fields)
+            var received = 0
+            var isWhole = false
+            let end = Deadline(.milliseconds(2_000))
+            while !isWhole {
+                let head = try client.wire.take(9)
+                let payload = try client.wire.take(Int(head[0]) << 16 | Int(head[1]) << 8 | Int(head[2]))
+                #expect(head[3] != 3 && head[3] != 7, "a reset or a farewell after \(received) bytes")
+                if head[3] == 3 || head[3] == 7 { return }
+                if head[3] == 0 { received += payload.count }
+                isWhole = head[3] == 0 && head[4] & 1 == 1
+                if !end.hasPassed { Thread.sleep(forTimeInterval: 0.01) }
+            }
+            #expect(received == size)
+        }
     }
 }
