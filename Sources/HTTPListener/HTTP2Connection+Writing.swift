@@ -109,7 +109,7 @@ extension HTTP2Connection {
     // MARK: - Sending
 
     /// Sends what is ready, as far as the system takes it.
-    func flush() {
+    func send() {
         guard phase == .open || phase == .ending else { return }
         while true {
             guard sendHeld() else { return }

@@ -186,6 +186,8 @@ final class HTTP2Connection {
     func begin(_ stream: HTTP2Stream, endsStream: Bool) {
         requests += 1
         if requests == server.limits.requestsPerConnection { announceEnd() }
+        // A client that does not answer our PING is not waited for.
+        if requests == server.limits.requestsPerConnection &+ server.limits.streams { endStreams() }
         stream.begin(endsStream: endsStream, declaredLength: parser.declaredLength)
     }
 
@@ -226,6 +228,11 @@ final class HTTP2Connection {
     private func endTurn() {
         while let stream = toDeliver.popLast() { stream.deliver() }
         flush()
+    }
+
+    /// Sends what is ready, and lets go on what waited for that: at the end of a turn, or when the system takes more.
+    func flush() {
+        send()
         while let stream = toTell.popLast() { stream.becameWritable() }
         updateReadLimit()
     }
@@ -325,7 +332,7 @@ final class HTTP2Connection {
 
     /// Tells the client which stream is the last.
     private func endStreams() {
-        guard let session, phase == .open else { return }
+        guard let session, phase == .open, drain != .last else { return }
         drain = .last
         let last = nghttp2_session_get_last_proc_stream_id(session)
         nghttp2_submit_goaway(

@@ -192,6 +192,33 @@ import Testing
         #expect(client.body(1).count == 65_536)
     }
 
+    /// The same where the socket holds the answer up and no window does: nothing comes from the client then.
+    @Test func aSourceIsToldWhenTheSocketTakesMore() throws {
+        let size = 32 << 20
+        let bench = try ListenerBench { $0.idleTimeout = 60 }
+        bench.server.answer = { exchange in
+            exchange.beginHead(status: 200)
+            exchange.endHead(.length(UInt64(size)))
+            func fill(_ exchange: ScriptedExchange) {
+                while !exchange.outputIsFull, exchange.bytesSent < size {
+                    exchange.write([UInt8](repeating: 1, count: 65_536))
+                }
+                if exchange.bytesSent == size { exchange.endResponse() } else { exchange.flush() }
+            }
+            exchange.onWritable = fill
+            fill(exchange)
+        }
+        let client = try H2(bench, settings: [(4, 0x7FFF_FFFF)])
+        client.send(H2.window(0, 0x7FFF_0000), H2.headers(1, H2.get))
+        // The answer fills the system's buffers before the client reads.
+        bench.settle(turns: 100)
+        #expect(bench.server.records.isEmpty)
+        #expect(client.end(of: 1)?.endsStream == true)
+        #expect(client.body(1).count == size)
+        // And the connection is idle then.
+        #expect(client.goAway() == ErrorCode.none)
+    }
+
     /// One large answer does not hold up the others.
     @Test func streamsGetTheirShareInTurn() throws {
         let bench = try ListenerBench()
