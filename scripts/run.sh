@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The demo in one command: installs what is missing, builds, and runs the gateway in front of a monolith and its services.
+# The demo in one command: installs what is missing, builds, makes certificates for this machine, and runs the gateway in
+# front of a monolith and its services.
 # Arguments go to `banyan demo`. Ctrl-C ends everything.
 set -euo pipefail
 
@@ -8,4 +9,5 @@ swift_flags=(--configuration release --scratch-path .build-release --static-swif
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 scripts/setup.sh
 swift build "${swift_flags[@]}"
+scripts/make-certs.sh
 exec "$(swift build "${swift_flags[@]}" --show-bin-path)/banyan" demo "$@"
