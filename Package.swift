@@ -24,7 +24,8 @@ let package = Package(
             name: "CJansson", pkgConfig: "jansson", providers: [.apt(["libjansson-dev"]), .brew(["jansson"])]),
         .systemLibrary(
             name: "CNghttp2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"]), .brew(["libnghttp2"])]),
-        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
+        .systemLibrary(
+            name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
         .systemLibrary(name: "CMimalloc", providers: [.apt(["libmimalloc-dev"]), .brew(["mimalloc"])]),
 
         // Rooms, from the ground up.
@@ -94,7 +95,8 @@ let package = Package(
         .testTarget(
             name: "UpstreamsTests", dependencies: ["ByteBuffers", "EventLoops", "HTTPMessage", "Upstreams"]),
         .testTarget(
-            name: "HTTPListenerTests", dependencies: ["ByteBuffers", "EventLoops", "HTTPListener", "HTTPMessage"]),
+            name: "HTTPListenerTests",
+            dependencies: ["ByteBuffers", "COpenSSL", "EventLoops", "HTTPListener", "HTTPMessage"]),
         .testTarget(name: "TaskSystemTests", dependencies: ["tasksystem"]),
         .testTarget(name: "EndToEndTests", dependencies: ["banyan", "tasksystem"], exclude: ["Clients"]),
         .testTarget(name: "DocumentTests"),

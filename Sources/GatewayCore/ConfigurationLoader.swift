@@ -108,6 +108,13 @@ extension LoadedConfiguration {
         return compiler.compile(generation: generation, bounds: bounds)
     }
 
+    /// The plan for the socket that was bound as listener `index` for `old`: a socket is known by its address, whatever its
+    /// place in the file has become. One that the file has no more goes on as it was.
+    func plan(for old: ListenerPlan, at index: Int) -> ListenerPlan {
+        if listeners.indices.contains(index), listeners[index].address == old.address { return listeners[index] }
+        return listeners.first { $0.address == old.address } ?? old
+    }
+
     /// The listener at `address` with its TLS, where it has it.
     fileprivate func secured(at address: ListenAddress) -> (ListenerSection, TLSContext)? {
         for (section, plan) in zip(configuration.gateway.listeners, listeners) where section.address == address {

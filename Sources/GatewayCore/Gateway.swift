@@ -255,8 +255,7 @@ package final class Gateway {
             reportFixedSettings(configuration.configuration)
             let watched = watchedFiles
             loaded = configuration
-            // A socket is known by its address. One that the file has no more goes on as it was.
-            listeners = listeners.map { old in configuration.listeners.first { $0.address == old.address } ?? old }
+            listeners = listeners.enumerated().map { configuration.plan(for: $1, at: $0) }
             generation += 1
             for worker in workers {
                 let snapshot = configuration.snapshot(

@@ -118,6 +118,26 @@ extension EndToEnd {
             #expect(try client.isClosed())
         }
 
+        @Test(
+            "HTTP/2 is agreed on by ALPN where it is spoken",
+            arguments: [
+                (#""http/1.1", "h2""#, "--http2", 0, "HTTP/2 200"),
+                (#""http/1.1", "h2""#, "--http1.1", 0, "HTTP/1.1 200 OK"),
+                (#""http/1.1""#, "--http2", 0, "HTTP/1.1 200 OK"), (#""h2""#, "--http2", 0, "HTTP/2 200"),
+                (#""h2""#, "--http1.1", 35, nil),
+            ] as [(String, String, Int32, String?)])
+        func spokenProtocols(protocols: String, flag: String, exitCode: Int32, line: String?) throws {
+            try certificates.make("site")
+            let stub = try StubUpstream.saying("hello")
+            var setup = GatewaySetup(forwardingTo: stub).secured(by: certificates, Self.pair)
+            setup.listeners = setup.listeners.map { $0.dropLast() + #", "protocols": [\#(protocols)]}"# }
+            let gateway = try GatewayProcess(setup)
+            let answer = try curl(gateway, flag, "https://localhost/")
+            #expect(answer.exitCode == exitCode, "\(answer)")
+            #expect(answer.answer?.startLine.trimmingCharacters(in: .whitespaces) == line)
+            if line != nil { #expect(try stub.lastRequest()["x-forwarded-proto"] == "https") }
+        }
+
         // MARK: - Names
 
         @Test(
@@ -285,8 +305,12 @@ extension EndToEnd {
 
         // MARK: - Bodies
 
-        @Test("Long bodies go both ways, to a slow reader, too", arguments: ["1.2", "1.3"])
-        func longBodies(version: String) throws {
+        @Test(
+            "Long bodies go both ways, to a slow reader, too",
+            arguments: [
+                ["--limit-rate", "12M", "--tls-max", "1.2"], ["--limit-rate", "12M", "--tls-max", "1.3"], ["--http2"],
+            ])
+        func longBodies(flags: [String]) throws {
             try certificates.make("site")
             // More than all buffers on the way hold.
             let long = (0..<16_000_003).map { UInt8(truncatingIfNeeded: $0 &* 2_654_435_761 >> 7) }
@@ -301,11 +325,11 @@ extension EndToEnd {
             let body = Data(long[..<1_000_003])
             try body.write(to: URL(fileURLWithPath: certificates.file("body")))
             for (words, expected) in [
-                (["--data-binary", "@\(certificates.file("body"))"], body), (["--limit-rate", "12M"], Data(long)),
+                (["--data-binary", "@\(certificates.file("body"))"], body), ([], Data(long)),
             ] {
                 let answer = try Curl(
-                    words: words + [
-                        "--cacert", certificates.file("ca.crt"), "--tls-max", version, "--no-include", "-o",
+                    words: words + flags + [
+                        "--cacert", certificates.file("ca.crt"), "--no-include", "-o",
                         certificates.file("answer"), "https://localhost:\(gateway.place.port)/",
                     ])
                 #expect(answer.exitCode == 0, "\(answer.errors)")
@@ -379,6 +403,29 @@ extension EndToEnd {
             try eventually("the new certificate is shown") {
                 try certificates.client(gateway.place, []).contains("subject=CN = second")
             }
+        }
+
+        @Test("A listener that moves in the file keeps its TLS, and one that leaves it goes on")
+        func movedListeners() throws {
+            try certificates.make("site")
+            let stub = try StubUpstream.saying("hello")
+            let clear = #"{"address": "127.0.0.1:\#(try SocketPlace.freePort())"}"#
+            var setup = GatewaySetup(forwardingTo: stub).secured(by: certificates, Self.pair)
+            let secure = setup.listeners[0].replacingOccurrences(of: ":0", with: ":\(try SocketPlace.freePort())")
+            setup.listeners = [clear, secure]
+            let gateway = try GatewayProcess(setup)
+            func bothServe() throws {
+                let words = ["--cacert", certificates.file("ca.crt")]
+                #expect(try Curl(words: words + ["https://localhost:\(gateway.places[1].port)/"]).status == 200)
+                #expect(try Curl(words: words + ["http://localhost:\(gateway.places[0].port)/"]).status == 200)
+            }
+            try bothServe()
+            setup.listeners = [secure, clear]
+            try gateway.reload("routes.json", setup.text)
+            try bothServe()
+            setup.listeners = [clear]
+            try gateway.reload("routes.json", setup.text)
+            try bothServe()
         }
 
         // MARK: - What check and run say
