@@ -308,7 +308,8 @@ extension EndToEnd {
         @Test(
             "Long bodies go both ways, to a slow reader, too",
             arguments: [
-                ["--limit-rate", "12M", "--tls-max", "1.2"], ["--limit-rate", "12M", "--tls-max", "1.3"], ["--http2"],
+                ["--limit-rate", "12M", "--tls-max", "1.2"], ["--limit-rate", "12M", "--tls-max", "1.3"],
+                ["--limit-rate", "12M", "--http2"],
             ])
         func longBodies(flags: [String]) throws {
             try certificates.make("site")
