@@ -38,6 +38,8 @@ package struct ConnectionLimits: Sendable {
     /// Bytes of bodies that an HTTP/2 client may have under way in one stream, and in all streams of a connection.
     static let streamWindow: UInt32 = 65_536
     static let connectionWindow: Int32 = 1_048_576
+    /// An HTTP/2 connection that has been idle for so long gives back what its streams have used.
+    static let restTime: UInt64 = 1_000
     /// During a drain, a connection that has been silent for so long is closed; until then it may begin one more request.
     package static let drainIdleTime: UInt64 = 1_000
 

@@ -31,6 +31,8 @@ final class HTTP2Connection {
     var flood: HTTP2Flood?
     private var requests = 0
     private var readLimit = ReadLimit.firstHead
+    /// Whether the connection has been idle for so long that it gave its memory back.
+    private var isAtRest = false
     private var drain = Drain.no
 
     /// What the system has not taken yet.
@@ -301,17 +303,22 @@ final class HTTP2Connection {
         // The time of the first head runs from the accept.
         case .firstHead: break
         case .head: connection.limitReading(to: server.limits.headTimeout)
-        case .idle: connection.limitReading(to: server.limits.idleTimeout)
+        case .idle:
+            isAtRest = false
+            connection.limitReading(to: min(server.limits.idleTimeout, ConnectionLimits.restTime))
         case .none: connection.readWithoutLimit()
         }
     }
 
     /// What is read next has not come in time.
     func readTimeIsOver() {
-        if phase == .open {
-            end(NGHTTP2_NO_ERROR)
+        guard phase == .open else { return connection.close() }
+        if readLimit == .idle, !isAtRest, server.limits.idleTimeout > ConnectionLimits.restTime {
+            isAtRest = true
+            spare.removeAll()
+            connection.limitReading(to: server.limits.idleTimeout - ConnectionLimits.restTime)
         } else {
-            connection.close()
+            end(NGHTTP2_NO_ERROR)
         }
     }
 

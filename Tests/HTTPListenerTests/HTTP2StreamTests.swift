@@ -238,6 +238,24 @@ import Testing
         #expect((firsts.max() ?? 0) < (ends.min() ?? 0), "\(order)")
     }
 
+    /// A connection that falls idle keeps nothing of the streams that it had, and is served as before.
+    @Test func anIdleConnectionGivesItsStreamsBack() throws {
+        let bench = try ListenerBench()
+        weak var stream: HTTP2Stream?
+        bench.server.answer = { exchange in
+            stream = exchange.channel as? HTTP2Stream
+            exchange.reply("x")
+        }
+        let client = try H2(bench)
+        client.send(H2.headers(1, H2.get))
+        #expect(client.answer(1) == "200 x")
+        #expect(stream != nil)
+        #expect(bench.drive { stream == nil })
+        client.send(H2.headers(3, H2.get))
+        #expect(client.end(of: 3)?.endsStream == true)
+        #expect(!client.frames.contains { $0.kind == .goAway })
+    }
+
     // MARK: - Heads and trailers
 
     @Test func anAnswerWithoutABodyIsOneFrame() throws {
