@@ -100,9 +100,19 @@ let package = Package(
         .testTarget(name: "TaskSystemTests", dependencies: ["tasksystem"]),
         .testTarget(name: "EndToEndTests", dependencies: ["banyan", "tasksystem"], exclude: ["Clients"]),
         .testTarget(name: "DocumentTests"),
+
+        // Properties that hold for every input, for the tests and for the fuzzer.
+        .target(name: "FuzzTargets", dependencies: ["ByteBuffers", "HTTPMessage", "JSON"], path: "Fuzz/Targets"),
+        .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets"]),
     ],
     swiftLanguageModes: [.v6]
 )
+
+// libFuzzer brings the `main` of this program, so that it can only be built with it: scripts/fuzz.sh.
+if Context.environment["BANYAN_FUZZ"] != nil {
+    package.targets.append(.executableTarget(name: "fuzz", dependencies: ["FuzzTargets"], path: "Fuzz/Driver"))
+    package.products.append(.executable(name: "fuzz", targets: ["fuzz"]))
+}
 
 for target in package.targets where target.type != .system {
     target.swiftSettings =

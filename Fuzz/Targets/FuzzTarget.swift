@@ -1,0 +1,24 @@
+/// A reader of bytes from outside, with the properties that hold whatever those bytes are.
+package struct FuzzTarget: Sendable {
+    /// What `scripts/fuzz.sh` and the folder of its corpus call it.
+    package let name: String
+    private let check: @Sendable ([UInt8]) throws(BrokenProperty) -> Void
+
+    init(_ name: String, _ check: @escaping @Sendable ([UInt8]) throws(BrokenProperty) -> Void) {
+        self.name = name
+        self.check = check
+    }
+
+    /// Gives `input` to the reader and throws where a property does not hold.
+    package func run(_ input: [UInt8]) throws(BrokenProperty) { try check(input) }
+
+    /// Every target.
+    package static let all = [
+        FuzzTarget("http1-request", HTTP1RequestFuzz.check),
+        FuzzTarget("path", PathFuzz.check),
+        FuzzTarget("json", JSONFuzz.check),
+    ]
+
+    /// The target with this name, or nil.
+    package static func named(_ name: String) -> FuzzTarget? { all.first { $0.name == name } }
+}
