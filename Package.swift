@@ -93,7 +93,7 @@ let package = Package(
         .testTarget(name: "TelemetryTests", dependencies: ["ByteBuffers", "Telemetry"]),
         .testTarget(name: "AggregationTests", dependencies: ["Aggregation", "ByteBuffers", "JSON"]),
         .testTarget(
-            name: "UpstreamsTests", dependencies: ["ByteBuffers", "EventLoops", "HTTPMessage", "Upstreams"]),
+            name: "UpstreamsTests", dependencies: ["ByteBuffers", "CLibcurl", "EventLoops", "HTTPMessage", "Upstreams"]),
         .testTarget(
             name: "HTTPListenerTests",
             dependencies: ["ByteBuffers", "COpenSSL", "EventLoops", "HTTPListener", "HTTPMessage"]),

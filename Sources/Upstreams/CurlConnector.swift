@@ -18,7 +18,7 @@ class ConnectWaiter {
 /// another one, and would close those of ours that have an answer waiting to be read.
 final class CurlConnector {
     private let easy: UnsafeMutableRawPointer
-    private let multi: CurlMulti
+    private let multi: ConnectMulti
     private let isSecure: Bool
     private var lists: [UnsafeMutablePointer<curl_slist>] = []
     private var waiter: ConnectWaiter?
@@ -28,11 +28,11 @@ final class CurlConnector {
     ///
     /// - Returns: nil when libcurl could not begin; the waiter is not called then.
     init?(
-        _ address: EndpointAddress, candidates: [String], timeout: UInt64, shared: CurlMulti, loop: EventLoop,
+        _ address: EndpointAddress, candidates: [String], timeout: UInt64, shared: ConnectMulti, loop: EventLoop,
         waiter: ConnectWaiter
     ) {
         guard let easy = curl_easy_init() else { return nil }
-        guard let multi = address.isSecure ? CurlMulti(loop: loop) : shared else {
+        guard let multi = address.isSecure ? ConnectMulti(loop: loop) : shared else {
             curl_easy_cleanup(easy)
             return nil
         }
@@ -46,7 +46,7 @@ final class CurlConnector {
 
     deinit {
         if !isHandedOver {
-            multi.remove(easy)
+            multi.remove(connector: easy)
             curl_easy_cleanup(easy)
         }
         for list in lists { curl_slist_free_all(list) }
@@ -55,45 +55,22 @@ final class CurlConnector {
     /// Gives up: nobody is told.
     func cancel() {
         waiter = nil
-        multi.remove(easy)
+        multi.remove(connector: easy)
     }
 
     private func configure(_ address: EndpointAddress, _ candidates: [String], _ timeout: UInt64) {
-        let name = address.tls.serverName ?? address.host
-        let urlName = name.contains(":") ? "[\(name)]" : name
-        let scheme = address.isSecure ? "https" : "http"
-        set(CURLOPT_URL, "\(scheme)://\(urlName):\(address.port)/")
-        // The name is resolved already: libcurl's own resolver thread never runs.
-        let numbers = candidates.map { $0.contains(":") ? "[\($0)]" : $0 }.joined(separator: ",")
-        if let list = curl_slist_append(nil, "\(urlName):\(address.port):\(numbers)") {
+        let options = CurlOptions(easy)
+        options.lead(to: address)
+        if let list = CurlOptions.resolved(address, to: candidates) {
             lists.append(list)
-            _ = banyan_curl_set_list(easy, CURLOPT_RESOLVE, list)
+            options.set(CURLOPT_RESOLVE, list: list)
         }
-        set(CURLOPT_CONNECT_ONLY, 1)
-        set(CURLOPT_NOSIGNAL, 1)
-        set(CURLOPT_FRESH_CONNECT, 1)
-        set(CURLOPT_CONNECTTIMEOUT_MS, Int(clamping: timeout))
-        set(CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1))
-        set(CURLOPT_BUFFERSIZE, 1024)
-        // Never what an environment variable says.
-        set(CURLOPT_PROXY, "")
-        set(CURLOPT_NOPROXY, "*")
-        set(CURLOPT_PROTOCOLS_STR, scheme)
-        guard address.isSecure else { return }
-        set(CURLOPT_SSL_VERIFYPEER, address.tls.verifies ? 1 : 0)
-        set(CURLOPT_SSL_VERIFYHOST, address.tls.verifies ? 2 : 0)
-        set(CURLOPT_SSLVERSION, Int(CURL_SSLVERSION_TLSv1_2))
-        if let file = address.tls.authorities {
-            set(CURLOPT_CAINFO, file)
-            _ = banyan_curl_set_text(easy, CURLOPT_CAPATH, nil)
-        }
-        if let file = address.tls.certificate { set(CURLOPT_SSLCERT, file) }
-        if let file = address.tls.key { set(CURLOPT_SSLKEY, file) }
+        options.set(CURLOPT_CONNECT_ONLY, 1)
+        options.set(CURLOPT_FRESH_CONNECT, 1)
+        options.set(CURLOPT_CONNECTTIMEOUT_MS, Int(clamping: timeout))
+        options.set(CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1))
+        options.set(CURLOPT_BUFFERSIZE, 1024)
     }
-
-    private func set(_ option: CURLoption, _ value: Int) { _ = banyan_curl_set_long(easy, option, value) }
-
-    private func set(_ option: CURLoption, _ value: String) { _ = banyan_curl_set_text(easy, option, value) }
 
     /// Called by the multi when libcurl has done its part.
     func finished(_ code: CURLcode) {
@@ -101,7 +78,7 @@ final class CurlConnector {
         self.waiter = nil
         var socket: curl_socket_t = -1
         guard code == CURLE_OK, banyan_curl_get_socket(easy, &socket) == CURLE_OK, socket >= 0 else {
-            waiter.connectFailed(Self.failure(code))
+            waiter.connectFailed(UpstreamFailure(opening: code))
             return
         }
         var peer: UnsafeMutablePointer<CChar>?
@@ -122,35 +99,24 @@ final class CurlConnector {
             waiter.connected(ConnectionStream(descriptor: Descriptor(owning: own), peer: peerText))
         }
     }
-
-    private static func failure(_ code: CURLcode) -> UpstreamFailure {
-        switch code {
-        case CURLE_OPERATION_TIMEDOUT: .connectTimeout
-        case CURLE_COULDNT_RESOLVE_HOST: .dnsFailed
-        case CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CERTPROBLEM, CURLE_SSL_CIPHER,
-            CURLE_SSL_CACERT_BADFILE, CURLE_SSL_ISSUER_ERROR, CURLE_SSL_INVALIDCERTSTATUS:
-            .tlsFailed
-        default: .connectFailed
-        }
-    }
 }
 
 /// A TLS session that lives in libcurl's handle: freed with it.
 final class CurlSession {
     private let easy: UnsafeMutableRawPointer
-    private let multi: CurlMulti
+    private let multi: ConnectMulti
     private let lists: [UnsafeMutablePointer<curl_slist>]
     /// What a send has begun and not ended.
     private var begun: UnsafeMutableRawBufferPointer?
 
-    fileprivate init(easy: UnsafeMutableRawPointer, multi: CurlMulti, lists: [UnsafeMutablePointer<curl_slist>]) {
+    fileprivate init(easy: UnsafeMutableRawPointer, multi: ConnectMulti, lists: [UnsafeMutablePointer<curl_slist>]) {
         self.easy = easy
         self.multi = multi
         self.lists = lists
     }
 
     deinit {
-        multi.remove(easy)
+        multi.remove(connector: easy)
         curl_easy_cleanup(easy)
         for list in lists { curl_slist_free_all(list) }
         if let begun { multi.giveRecord(begun) }

@@ -15,16 +15,23 @@ package final class Endpoint {
     package private(set) var total: UInt64 = 0
     let bounds: UpstreamBounds
     let resolver: EndpointResolver
-    let pool: ConnectionPool
+    let pool: EndpointPool
 
-    init(_ server: UpstreamDefinition.Server, loop: EventLoop, curl: CurlMulti, bounds: UpstreamBounds) {
+    init(_ server: UpstreamDefinition.Server, loop: EventLoop, curl: ConnectMulti, bounds: UpstreamBounds) {
         self.server = server
         self.bounds = bounds
         hostField = Array(server.address.hostField.utf8)
         pathPrefix = Array(server.pathPrefix.utf8)
         text = Array(server.address.text.utf8)
         resolver = EndpointResolver(host: server.address.host, loop: loop)
-        pool = ConnectionPool(address: server.address, resolver: resolver, loop: loop, curl: curl, bounds: bounds)
+        let address = server.address
+        switch address.carrier {
+        case .connection:
+            pool = ConnectionPool(address: address, resolver: resolver, loop: loop, curl: curl, bounds: bounds)
+        case .transfers, .http2:
+            let isHTTP2 = address.carrier == .http2
+            pool = TransferPool(address: address, isHTTP2: isHTTP2, resolver: resolver, loop: loop, bounds: bounds)
+        }
         resolver.changed = { [unowned pool] in pool.addressesChanged() }
     }
 

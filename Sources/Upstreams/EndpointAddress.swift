@@ -7,12 +7,18 @@ package struct EndpointAddress: Hashable, Sendable {
     package var port: UInt16
     /// TLS settings; ignored in clear.
     package var tls: UpstreamTLS
+    /// How requests are carried to it.
+    package var carrier: UpstreamCarrier
 
-    package init(isSecure: Bool, host: String, port: UInt16, tls: UpstreamTLS = UpstreamTLS()) {
+    package init(
+        isSecure: Bool, host: String, port: UInt16, tls: UpstreamTLS = UpstreamTLS(),
+        carrier: UpstreamCarrier = .connection
+    ) {
         self.isSecure = isSecure
         self.host = host
         self.port = port
         self.tls = tls
+        self.carrier = carrier
     }
 
     /// The host as it is written in a URL.
@@ -26,6 +32,16 @@ package struct EndpointAddress: Hashable, Sendable {
 
     /// Host and port, for logs and tables.
     package var text: String { "\(urlHost):\(port)" }
+}
+
+/// How requests are carried to a server.
+package enum UpstreamCarrier: Hashable, Sendable {
+    /// HTTP/1.1 in our own framing, on connections that libcurl opens.
+    case connection
+    /// HTTP/1.1 by whole transfers of libcurl.
+    case transfers
+    /// HTTP/2 by whole transfers of libcurl, several on one connection: by prior knowledge in clear, by ALPN over TLS.
+    case http2
 }
 
 /// How TLS towards an upstream is set up.

@@ -39,7 +39,7 @@ package final class Upstream {
 
     /// The upstream of one worker; endpoints that `known` still has are taken over with their connections.
     init(
-        _ definition: UpstreamDefinition, bounds: UpstreamBounds, loop: EventLoop, curl: CurlMulti,
+        _ definition: UpstreamDefinition, bounds: UpstreamBounds, loop: EventLoop, curl: ConnectMulti,
         reusing known: [EndpointKey: Endpoint]
     ) {
         self.definition = definition
@@ -82,12 +82,12 @@ struct EndpointKey: Hashable {
 /// The upstreams of one worker: made anew with each configuration, keeping the connections that are still good.
 package final class UpstreamSet {
     private let loop: EventLoop
-    private let curl: CurlMulti
+    private let curl: ConnectMulti
     private var endpoints: [EndpointKey: Endpoint] = [:]
 
     /// nil when libcurl has no memory left.
     package init?(loop: EventLoop) {
-        guard let curl = CurlMulti(loop: loop) else { return nil }
+        guard let curl = ConnectMulti(loop: loop) else { return nil }
         self.loop = loop
         self.curl = curl
     }

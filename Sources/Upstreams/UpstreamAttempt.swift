@@ -142,7 +142,8 @@ open class UpstreamAttempt {
     package final func cancel() {
         switch state {
         case .idle: return
-        case .waiting: endpoint?.pool.forget(self)
+        case .waiting:
+            if let transport { transport.cancel() } else { endpoint?.pool.forget(self) }
         case .active: transport?.cancel()
         }
         finish()

@@ -1,6 +1,7 @@
 import ByteBuffers
 
-/// The seam between an attempt and what carries it: a connection with our own HTTP/1.1 framing (``UpstreamConnection``).
+/// The seam between an attempt and what carries it: a connection with our own HTTP/1.1 framing
+/// (``UpstreamConnection``), or a whole transfer of libcurl (``CurlTransfer``).
 ///
 /// A transport calls the attempt's events on its loop; the attempt calls these. The class is abstract: each method is
 /// overridden, and dispatch costs one indirect call.

@@ -77,3 +77,8 @@ final class RecordingAttempt: UpstreamAttempt {
 
     func send(_ text: String) { send(Array(text.utf8).span) }
 }
+
+extension ByteBuffer {
+    /// The bytes as text.
+    var text: String { withUnsafeBytes { String(decoding: $0, as: UTF8.self) } }
+}

@@ -19,7 +19,10 @@ final class UpstreamBench {
     /// How long a test waits for what it expects, in nanoseconds.
     private static let patience: UInt64 = 15_000_000_000
 
-    init(host: String = "127.0.0.1", isSecure: Bool = false, bounds: UpstreamBounds = UpstreamBounds()) throws {
+    init(
+        _ carrier: UpstreamCarrier = .connection, host: String = "127.0.0.1", isSecure: Bool = false,
+        bounds: UpstreamBounds = UpstreamBounds()
+    ) throws {
         loop = try EventLoop()
         tick = Tick(loop: loop)
         self.bounds = bounds
@@ -39,7 +42,7 @@ final class UpstreamBench {
             }
         }
         port = UInt16(bigEndian: address.sin_port)
-        let server = EndpointAddress(isSecure: isSecure, host: host, port: port)
+        let server = EndpointAddress(isSecure: isSecure, host: host, port: port, carrier: carrier)
         upstream = set.apply([Self.definition(server)], bounds: [bounds])[0]
     }
 
@@ -49,7 +52,7 @@ final class UpstreamBench {
         UpstreamDefinition(name: "test", servers: addresses.map { UpstreamDefinition.Server(address: $0) })
     }
 
-    var pool: ConnectionPool { upstream.endpoints[0].pool }
+    var pool: EndpointPool { upstream.endpoints[0].pool }
 
     /// Begins an attempt; false when the bounds are reached.
     @discardableResult func start(_ attempt: RecordingAttempt) -> Bool { upstream.start(attempt, random: 1) }
@@ -138,6 +141,11 @@ final class UpstreamBench {
     }
 }
 
+extension UpstreamCarrier {
+    /// Those that speak HTTP/1.1: what a request gets must not depend on which of them carries it.
+    static let http1: [UpstreamCarrier] = [.connection, .transfers]
+}
+
 /// The server's end of a connection.
 final class ServerEnd {
     private let bench: UpstreamBench
@@ -195,6 +203,20 @@ final class ServerEnd {
     }
 
     var text: String { String(decoding: received, as: UTF8.self) }
+
+    /// The content of the chunked body behind the last head, wherever its chunks begin.
+    var unchunkedBody: String? {
+        guard let head = text.range(of: "\r\n\r\n") else { return nil }
+        var rest = text[head.upperBound...]
+        var body = ""
+        while let end = rest.range(of: "\r\n"), let size = Int(rest[..<end.lowerBound], radix: 16) {
+            if size == 0 { return body }
+            let content = rest[end.upperBound...].prefix(size)
+            body += content
+            rest = rest[content.endIndex...].dropFirst()
+        }
+        return nil
+    }
 
     func receives(_ part: String) -> Bool {
         bench.drive {

@@ -21,33 +21,40 @@ import Testing
         Answer(name: "length", bytes: "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", body: "hello"),
         Answer(name: "length 0", bytes: "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
         Answer(
-            name: "chunked", bytes: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n",
+            name: "chunked",
+            bytes: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n",
             body: "hello"),
         Answer(
             name: "chunked, trailers",
-            bytes: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX-Sum: 1\r\n\r\n", body: "hello"),
+            bytes: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX-Sum: 1\r\n\r\n",
+            body: "hello"),
         Answer(name: "until close", bytes: "HTTP/1.1 200 OK\r\n\r\nhello", closes: true, body: "hello", isKept: false),
         Answer(name: "204", bytes: "HTTP/1.1 204 No Content\r\n\r\n"),
         Answer(name: "304", bytes: "HTTP/1.1 304 Not Modified\r\nContent-Length: 10\r\n\r\n"),
         Answer(name: "HEAD", method: .head, bytes: "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"),
         Answer(
-            name: "asked to close", bytes: "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi", body: "hi",
+            name: "asked to close", bytes: "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi",
+            body: "hi",
             isKept: false),
         Answer(name: "HTTP/1.0", bytes: "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi", body: "hi", isKept: false),
         Answer(
-            name: "interim", bytes: "HTTP/1.1 103 Early\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi",
+            name: "interim",
+            bytes: "HTTP/1.1 103 Early\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi",
             body: "hi"),
         Answer(
-            name: "short of its length", bytes: "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel", closes: true, body: "hel",
+            name: "short of its length", bytes: "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel", closes: true,
+            body: "hel",
             outcome: .failed(.truncated), isKept: false),
         Answer(
             name: "chunks cut", bytes: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel", closes: true,
             body: "hel", outcome: .failed(.truncated), isKept: false),
         Answer(
-            name: "chunks broken", bytes: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhelloXX", body: "hello",
+            name: "chunks broken", bytes: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhelloXX",
+            body: "hello",
             outcome: .failed(.truncated), isKept: false),
         Answer(
-            name: "half a head", bytes: "HTTP/1.1 200 OK\r\nConte", closes: true, outcome: .failed(.closed), isKept: false),
+            name: "half a head", bytes: "HTTP/1.1 200 OK\r\nConte", closes: true, outcome: .failed(.closed),
+            isKept: false),
         Answer(name: "nothing", bytes: "", closes: true, outcome: .failed(.closed), isKept: false),
         Answer(
             name: "garbage", bytes: "\u{16}\u{3}\u{1} no HTTP at all\r\n\r\n", outcome: .failed(.protocolError("")),
@@ -60,10 +67,21 @@ import Testing
             outcome: .failed(.protocolError("")), isKept: false),
     ]
 
+    /// What carries an answer, and in which pieces it comes.
+    struct Way: CustomTestStringConvertible {
+        var carrier: UpstreamCarrier
+        var isByteByByte: Bool
+        var testDescription: String { "\(carrier), \(isByteByByte ? "byte by byte" : "whole")" }
+        static let all = UpstreamCarrier.http1.flatMap { carrier in
+            [false, true].map { Way(carrier: carrier, isByteByByte: $0) }
+        }
+    }
+
     /// Whole, and one byte at a time.
-    @Test(arguments: answers, [false, true])
-    func anAnswerIsReadToItsEnd(_ answer: Answer, byteByByte: Bool) throws {
-        let bench = try UpstreamBench()
+    @Test(arguments: answers, Way.all)
+    func anAnswerIsReadToItsEnd(_ answer: Answer, way: Way) throws {
+        let (carrier, byteByByte) = (way.carrier, way.isByteByByte)
+        let bench = try UpstreamBench(carrier)
         let attempt = bench.begin(answer.method)
         let peer = try bench.accept()
         try #require(peer.receives("\r\n\r\n"))
@@ -85,8 +103,9 @@ import Testing
         #expect(bench.upstream.endpoints[0].active == 0)
     }
 
-    @Test func aConnectionIsUsedAgain() throws {
-        let bench = try UpstreamBench()
+    @Test(arguments: UpstreamCarrier.http1)
+    func aConnectionIsUsedAgain(over carrier: UpstreamCarrier) throws {
+        let bench = try UpstreamBench(carrier)
         let peer = try bench.warmUp()
         for round in 0..<5 {
             let attempt = bench.begin()
@@ -101,9 +120,9 @@ import Testing
     }
 
     /// An idle connection that its peer ends, or on which it speaks unasked, is dropped at once, and the loop rests.
-    @Test(arguments: ["close", "reset", "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"])
-    func anIdleConnectionThatIsNoLongerGoodIsDropped(how: String) throws {
-        let bench = try UpstreamBench()
+    @Test(arguments: ["close", "reset", "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"], UpstreamCarrier.http1)
+    func anIdleConnectionThatIsNoLongerGoodIsDropped(how: String, over carrier: UpstreamCarrier) throws {
+        let bench = try UpstreamBench(carrier)
         let peer = try bench.warmUp()
         #expect(bench.isQuiet())
         switch how {
@@ -117,9 +136,9 @@ import Testing
     }
 
     /// Bytes behind an answer never become the next request's answer (RFC 9112 §11.2).
-    @Test(arguments: [Method.get, .head])
-    func bytesBehindAnAnswerEndTheConnection(method: Method) throws {
-        let bench = try UpstreamBench()
+    @Test(arguments: [Method.get, .head], UpstreamCarrier.http1)
+    func bytesBehindAnAnswerEndTheConnection(method: Method, over carrier: UpstreamCarrier) throws {
+        let bench = try UpstreamBench(carrier)
         let first = bench.begin(method)
         let peer = try bench.accept()
         try #require(peer.receives("\r\n\r\n"))
@@ -128,26 +147,33 @@ import Testing
         try #require(bench.drive { first.isOver })
         #expect(first.outcome == .ended)
         #expect(first.text == body)
+        peer.forget()
         let second = bench.begin()
-        let other = try bench.accept()
+        // libcurl drops what comes with the head of an answer to HEAD, and goes on with the connection.
+        let isKept = method == .head && carrier == .transfers
+        let other = isKept ? peer : try bench.accept()
         try #require(other.receives("\r\n\r\n"))
         other.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood")
         #expect(bench.drive { second.isOver })
         #expect(second.text == "good")
-        #expect(peer.readsToEnd())
+        if !isKept { #expect(peer.readsToEnd()) }
     }
 
-    @Test(arguments: [BodyFraming.length(11), .chunked])
-    func aBodyIsSentInItsFraming(framing: BodyFraming) throws {
-        let bench = try UpstreamBench()
+    @Test(arguments: [BodyFraming.length(11), .chunked], UpstreamCarrier.http1)
+    func aBodyIsSentInItsFraming(framing: BodyFraming, over carrier: UpstreamCarrier) throws {
+        let bench = try UpstreamBench(carrier)
         let attempt = bench.begin(.post, framing: framing)
         let peer = try bench.accept()
         try #require(bench.drive { attempt.isStarted })
         attempt.send("hello ")
         attempt.send("world")
         attempt.endBody()
-        let body = framing == .chunked ? "6\r\nhello \r\n5\r\nworld\r\n0\r\n\r\n" : "hello world"
-        #expect(peer.receives("\r\n\r\n" + body))
+        if framing == .chunked {
+            #expect(peer.receives("\r\n0\r\n\r\n"))
+            #expect(peer.unchunkedBody == "hello world")
+        } else {
+            #expect(peer.receives("\r\n\r\nhello world"))
+        }
         peer.send("HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n")
         #expect(bench.drive { attempt.isOver })
         #expect(attempt.status == 201)
@@ -155,8 +181,9 @@ import Testing
     }
 
     /// An answer may come before the request is whole; the connection then cannot be used again.
-    @Test func anAnswerMayComeEarly() throws {
-        let bench = try UpstreamBench()
+    @Test(arguments: UpstreamCarrier.http1)
+    func anAnswerMayComeEarly(over carrier: UpstreamCarrier) throws {
+        let bench = try UpstreamBench(carrier)
         let attempt = bench.begin(.post, framing: .length(1000))
         let peer = try bench.accept()
         try #require(bench.drive { attempt.isStarted })

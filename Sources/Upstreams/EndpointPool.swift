@@ -1,0 +1,136 @@
+import EventLoops
+import HTTPMessage
+
+/// What carries the requests of one worker to one endpoint: connections, and requests that wait for one. Subclasses
+/// say what a connection is.
+class EndpointPool {
+    final let address: EndpointAddress
+    final let resolver: EndpointResolver
+    final let loop: EventLoop
+    final let bounds: UpstreamBounds
+    private(set) final var waiting: [UpstreamAttempt] = []
+    private final var retry: ActionTimer?
+    private final var expiry: ActionTimer?
+    final var isRetired = false
+
+    /// How long an unused connection is kept, in milliseconds.
+    static let idleTime: UInt64 = 60_000
+    /// How often a waiting request looks for a place that another worker has given back.
+    private static let retryTime: UInt64 = 20
+
+    init(address: EndpointAddress, resolver: EndpointResolver, loop: EventLoop, bounds: UpstreamBounds) {
+        self.address = address
+        self.resolver = resolver
+        self.loop = loop
+        self.bounds = bounds
+    }
+
+    // MARK: - What subclasses say
+
+    /// Connections that no request uses.
+    var idleCount: Int { 0 }
+
+    /// Connections that are open or being opened.
+    var openCount: Int { 0 }
+
+    /// Gives the attempt a connection now, or when one is there.
+    ///
+    /// - Parameter fresh: whether only a connection that was never used will do.
+    func start(_ attempt: UpstreamAttempt, fresh: Bool = false) {}
+
+    /// How many of the waiting requests will get a connection that is being opened.
+    var promised: Int { 0 }
+
+    /// Opens connections for those who wait, as far as the bounds allow.
+    func openForWaiting() {}
+
+    /// Closes what is idle; what is in use is closed when its request has ended.
+    func retire() {}
+
+    /// The host has other addresses now, or none.
+    func addressesChanged() {}
+
+    // MARK: - Waiting
+
+    /// Sets until when the attempt may wait for a connection.
+    final func limitWait(of attempt: UpstreamAttempt) {
+        let (deadline, overflow) = loop.now.addingReportingOverflow(attempt.timeouts.connect)
+        attempt.waitDeadline = overflow ? .max : deadline
+    }
+
+    /// Has the attempt wait for a connection, its turn last.
+    final func wait(_ attempt: UpstreamAttempt) {
+        attempt.isCountedAsPending = false
+        waiting.append(attempt)
+        openForWaiting()
+        countAsPending(attempt)
+        scheduleExpiry()
+    }
+
+    /// A request that must wait for somebody else's connection, because no more may be opened, counts as pending; one
+    /// for which a connection is being opened, or a name looked up, does not.
+    private final func countAsPending(_ attempt: UpstreamAttempt) {
+        guard case .known = resolver.state, waiting.count > promised,
+            let index = waiting.lastIndex(where: { $0 === attempt })
+        else { return }
+        if bounds.takePending() {
+            attempt.isCountedAsPending = true
+        } else {
+            waiting.remove(at: index)
+            attempt.fail(.overloaded)
+        }
+    }
+
+    /// Nobody waits longer than its time to connect, whatever it waits for.
+    private final func scheduleExpiry() {
+        guard let next = waiting.map(\.waitDeadline).min(), next != .max else {
+            expiry?.cancel()
+            return
+        }
+        let timer = expiry ?? ActionTimer(loop: loop) { [unowned self] in expireWaiting() }
+        expiry = timer
+        timer.schedule(at: next)
+    }
+
+    private final func expireWaiting() {
+        let now = loop.now
+        let late = waiting.filter { $0.waitDeadline <= now }
+        for attempt in late {
+            forget(attempt)
+            attempt.fail(.connectTimeout)
+        }
+        scheduleExpiry()
+    }
+
+    /// Takes out an attempt that waits no longer.
+    final func forget(_ attempt: UpstreamAttempt) {
+        guard let index = waiting.firstIndex(where: { $0 === attempt }) else { return }
+        waiting.remove(at: index)
+        giveBackPending(attempt)
+    }
+
+    /// The attempt whose turn it is, which waits no longer.
+    final func nextWaiting() -> UpstreamAttempt? {
+        guard !waiting.isEmpty else { return nil }
+        let attempt = waiting.removeFirst()
+        giveBackPending(attempt)
+        return attempt
+    }
+
+    private final func giveBackPending(_ attempt: UpstreamAttempt) {
+        if attempt.isCountedAsPending { bounds.givePending() }
+        attempt.isCountedAsPending = false
+    }
+
+    /// Fails all that wait.
+    final func failWaiting(_ failure: UpstreamFailure) {
+        while let attempt = nextWaiting() { attempt.fail(failure) }
+    }
+
+    /// Looks again after a while whether a connection may be opened.
+    final func waitForPlace() {
+        let timer = retry ?? ActionTimer(loop: loop) { [unowned self] in openForWaiting() }
+        retry = timer
+        timer.schedule(after: Self.retryTime)
+    }
+}

@@ -1,0 +1,432 @@
+import EventLoops
+import HTTPMessage
+import Testing
+
+@testable import Upstreams
+
+/// Requests over HTTP/2, many on one connection, against a peer that is driven frame by frame (RFC 9113).
+@Suite struct HTTP2TransferTests {
+    private let settingMostStreams: UInt16 = 3
+    private let settingWindow: UInt16 = 4
+    private let refusedStream: UInt32 = 7
+    private let internalError: UInt32 = 2
+
+    @Test func aRequestIsAnswered() throws {
+        let bench = try UpstreamBench(.http2)
+        let attempt = bench.begin()
+        let peer = try HTTP2Peer(bench)
+        let stream = try peer.requests(1)[0]
+        #expect(peer.frames.first { $0.type == HTTP2Peer.Frame.headers }?.endsStream == true)
+        peer.headers(stream, [(":status", "200"), ("content-length", "5"), ("x-a", "b")])
+        peer.data(stream, "hello", ends: true)
+        #expect(bench.drive { attempt.isOver })
+        #expect(attempt.outcome == .ended)
+        #expect(attempt.status == 200)
+        #expect(attempt.text == "hello")
+        #expect(bench.pool.idleCount == 1)
+        #expect(bench.isQuiet())
+    }
+
+    /// The requests of one worker share a connection.
+    @Test func requestsShareAConnection() throws {
+        let bench = try UpstreamBench(.http2)
+        let attempts = (0..<20).map { _ in bench.begin() }
+        let peer = try HTTP2Peer(bench)
+        let streams = try peer.requests(20)
+        for (index, stream) in streams.enumerated().reversed() { peer.answer(stream, "answer \(index)") }
+        #expect(bench.drive { attempts.allSatisfy(\.isOver) })
+        #expect(Set(attempts.map(\.text)) == Set((0..<20).map { "answer \($0)" }))
+        #expect(!bench.hasNewcomer)
+        #expect(bench.pool.openCount == 1)
+    }
+
+    @Test(arguments: [BodyFraming.length(11), .chunked])
+    func aBodyIsSent(framing: BodyFraming) throws {
+        let bench = try UpstreamBench(.http2)
+        let attempt = bench.begin(.post, framing: framing)
+        let peer = try HTTP2Peer(bench)
+        try #require(bench.drive { attempt.isStarted })
+        let stream = try peer.requests(1)[0]
+        attempt.send("hello ")
+        #expect(peer.receives { $0.type == HTTP2Peer.Frame.data })
+        attempt.send("world")
+        attempt.endBody()
+        #expect(peer.receives { $0.type == HTTP2Peer.Frame.data && $0.endsStream })
+        #expect(peer.content(stream) == Array("hello world".utf8))
+        peer.answer(stream, "ok")
+        #expect(bench.drive { attempt.outcome == .ended })
+    }
+
+    @Test func anEmptyBodyIsSent() throws {
+        let bench = try UpstreamBench(.http2)
+        let attempt = bench.begin(.post, framing: .length(0), body: "")
+        let peer = try HTTP2Peer(bench)
+        let stream = try peer.requests(1)[0]
+        #expect(peer.receives { $0.endsStream })
+        peer.answer(stream, "ok")
+        #expect(bench.drive { attempt.outcome == .ended })
+    }
+
+    @Test func interimAnswersAndTrailersCome() throws {
+        let bench = try UpstreamBench(.http2)
+        let attempt = bench.begin()
+        let peer = try HTTP2Peer(bench)
+        let stream = try peer.requests(1)[0]
+        peer.headers(stream, [(":status", "103"), ("link", "x")])
+        peer.headers(stream, [(":status", "200")])
+        peer.data(stream, "body")
+        peer.headers(stream, [("grpc-status", "0"), ("x-sum", "1")], ends: true)
+        #expect(bench.drive { attempt.isOver })
+        #expect(attempt.interims == [103])
+        #expect(attempt.text == "body")
+        #expect(attempt.trailers.text == "grpc-status: 0\r\nx-sum: 1\r\n")
+    }
+
+    /// Both sides may talk at the same time: the answer begins while the request goes on.
+    @Test func anAnswerMayBeginWhileTheRequestGoesOn() throws {
+        let bench = try UpstreamBench(.http2)
+        let attempt = bench.begin(.post, framing: .chunked)
+        let peer = try HTTP2Peer(bench)
+        try #require(bench.drive { attempt.isStarted })
+        let stream = try peer.requests(1)[0]
+        peer.headers(stream, [(":status", "200")])
+        for round in 0..<5 {
+            attempt.send("ping \(round)")
+            #expect(peer.receives { String(decoding: $0.payload, as: UTF8.self) == "ping \(round)" })
+            peer.data(stream, "pong \(round)")
+            #expect(bench.drive { attempt.text.hasSuffix("pong \(round)") })
+        }
+        attempt.endBody()
+        #expect(peer.receives { $0.type == HTTP2Peer.Frame.data && $0.endsStream })
+        peer.headers(stream, [("grpc-status", "0")], ends: true)
+        #expect(bench.drive { attempt.outcome == .ended })
+    }
+
+    // MARK: - Faults
+
+    struct Fault: CustomTestStringConvertible {
+        var name: String
+        var outcome: RecordingAttempt.Outcome
+        /// The head that is sent, and read, before the fault.
+        var head: [(String, String)]?
+        var act: @Sendable (HTTP2Peer, UInt32) -> Void
+        var testDescription: String { name }
+    }
+
+    static let ok = [(":status", "200")]
+
+    static let faults = [
+        Fault(name: "reset before the head", outcome: .failed(.closed)) { $0.reset($1, 2) },
+        Fault(name: "reset in the body", outcome: .failed(.truncated), head: ok) {
+            $0.data($1, "part")
+            $0.reset($1, 2)
+        },
+        Fault(
+            name: "reset without error, short of the length", outcome: .failed(.truncated),
+            head: ok + [("content-length", "10")]
+        ) {
+            $0.data($1, "part")
+            $0.reset($1, 0)
+        },
+        Fault(name: "connection lost before the head", outcome: .failed(.closed)) { peer, _ in peer.end.close() },
+        Fault(name: "connection lost in the body", outcome: .failed(.truncated), head: ok) {
+            $0.data($1, "part")
+            $0.end.close()
+        },
+        Fault(name: "connection ended in the body", outcome: .failed(.truncated), head: ok) {
+            $0.data($1, "part")
+            $0.goAway(last: $1, 2)
+            $0.end.close()
+        },
+        Fault(name: "short of its length", outcome: .failed(.truncated), head: ok + [("content-length", "10")]) {
+            $0.data($1, "part", ends: true)
+        },
+        Fault(name: "longer than its length", outcome: .failed(.truncated), head: ok + [("content-length", "2")]) {
+            $0.data($1, "part", ends: true)
+        },
+        Fault(name: "too many fields", outcome: .failed(.protocolError(""))) {
+            $0.headers($1, ok + (0..<200).map { ("x-\($0)", "1") })
+            $0.data($1, "ok", ends: true)
+        },
+        Fault(name: "interims for ever", outcome: .failed(.protocolError(""))) {
+            for _ in 0..<12 { $0.headers($1, [(":status", "102")]) }
+        },
+        // What nghttp2 refuses inside of libcurl ends the stream, and libcurl does not say why.
+        Fault(name: "two lengths", outcome: .failed(.closed)) {
+            $0.headers($1, ok + [("content-length", "2"), ("content-length", "3")])
+            $0.data($1, "ok", ends: true)
+        },
+        Fault(name: "a field of the connection", outcome: .failed(.closed)) {
+            $0.headers($1, ok + [("connection", "close")])
+            $0.data($1, "ok", ends: true)
+        },
+        Fault(name: "an upgrade", outcome: .failed(.closed)) { $0.headers($1, [(":status", "101")]) },
+        Fault(name: "a name in upper case", outcome: .failed(.closed)) {
+            $0.headers($1, ok + [("X-Upper", "1")], ends: true)
+        },
+        Fault(name: "a line break in a value", outcome: .failed(.closed)) {
+            $0.headers($1, ok + [("x-a", "b\r\nset-cookie: c")], ends: true)
+        },
+        Fault(name: "no status", outcome: .failed(.closed)) { $0.headers($1, [("x-a", "b")], ends: true) },
+        Fault(name: "no HTTP/2", outcome: .failed(.closed)) { peer, _ in
+            peer.end.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        },
+    ]
+
+    /// A POST is sent once whatever happens to it, and fails in the way that fits.
+    @Test(arguments: faults)
+    func aFaultEndsTheAttempt(_ fault: Fault) throws {
+        let bench = try UpstreamBench(.http2)
+        let attempt = bench.begin(.post, framing: .length(2), body: "hi")
+        let peer = try HTTP2Peer(bench)
+        let stream = try peer.requests(1)[0]
+        try #require(peer.receives { $0.type == HTTP2Peer.Frame.data && $0.endsStream })
+        if let head = fault.head {
+            peer.headers(stream, head)
+            #expect(bench.drive { attempt.status == 200 })
+        }
+        fault.act(peer, stream)
+        #expect(bench.drive { attempt.isOver })
+        #expect(attempt.outcome == fault.outcome)
+        #expect(attempt.outcomes == 1)
+        bench.settle()
+        peer.read()
+        #expect(peer.streams == [stream])
+        #expect(!bench.hasNewcomer)
+        #expect(bench.upstream.endpoints[0].active == 0)
+    }
+
+    /// What libcurl would send again by itself: a stream that was refused, whatever the method. Ours is the decision.
+    @Test(arguments: [(Method.get, true), (.post, false)])
+    func aRefusedStreamIsRepeatedOnceIfItMayBe(method: Method, isRepeated: Bool) throws {
+        let bench = try UpstreamBench(.http2)
+        let attempt = bench.begin(method)
+        let first = try HTTP2Peer(bench)
+        first.reset(try first.requests(1)[0], refusedStream)
+        if isRepeated {
+            let second = try HTTP2Peer(bench)
+            second.answer(try second.requests(1)[0], "again")
+            #expect(bench.drive { attempt.isOver })
+            #expect(attempt.outcome == .ended && attempt.text == "again")
+        } else {
+            #expect(bench.drive { attempt.isOver })
+            #expect(attempt.outcome == .failed(.closed))
+            #expect(!bench.hasNewcomer)
+        }
+        #expect(first.streams.count == 1)
+    }
+
+    /// One stream that is reset leaves the others alone.
+    @Test func aResetEndsOneStreamOnly() throws {
+        let bench = try UpstreamBench(.http2)
+        let attempts = (0..<3).map { _ in bench.begin(.post) }
+        let peer = try HTTP2Peer(bench)
+        let streams = try peer.requests(3)
+        peer.reset(streams[1], internalError)
+        #expect(bench.drive { attempts.contains(where: \.isOver) })
+        peer.answer(streams[0], "one")
+        peer.answer(streams[2], "three")
+        #expect(bench.drive { attempts.allSatisfy(\.isOver) })
+        #expect(attempts.count { $0.outcome == .ended } == 2)
+        let next = bench.begin()
+        peer.answer(try peer.requests(4)[3], "four")
+        #expect(bench.drive { next.outcome == .ended })
+        #expect(bench.pool.openCount == 1)
+    }
+
+    /// GOAWAY: what its number includes goes on, what it leaves out is repeated elsewhere, new requests go elsewhere.
+    @Test func requestsSurviveGoAway() throws {
+        let bench = try UpstreamBench(.http2)
+        let attempts = (0..<4).map { _ in bench.begin() }
+        let first = try HTTP2Peer(bench)
+        let streams = try first.requests(4)
+        first.goAway(last: streams[1])
+        let second = try HTTP2Peer(bench)
+        let moved = try second.requests(2)
+        for stream in moved { second.answer(stream, "second") }
+        for stream in streams[...1] { first.answer(stream, "first") }
+        #expect(bench.drive { attempts.allSatisfy(\.isOver) })
+        #expect(attempts.allSatisfy { $0.outcome == .ended })
+        #expect(attempts.map(\.text).sorted() == ["first", "first", "second", "second"])
+        let next = bench.begin()
+        second.answer(try second.requests(3)[2], "next")
+        #expect(bench.drive { next.outcome == .ended })
+        #expect(bench.drive { bench.pool.openCount == 1 })
+    }
+
+    /// The connection is lost under many streams: each fails once, or is repeated once.
+    @Test func aLostConnectionFailsItsStreams() throws {
+        let bench = try UpstreamBench(.http2)
+        let gets = (0..<20).map { _ in bench.begin() }
+        let posts = (0..<20).map { _ in bench.begin(.post) }
+        let first = try HTTP2Peer(bench)
+        _ = try first.requests(40)
+        first.end.close()
+        let second = try HTTP2Peer(bench)
+        for stream in try second.requests(20) { second.answer(stream, "ok") }
+        #expect(bench.drive { gets.allSatisfy(\.isOver) && posts.allSatisfy(\.isOver) })
+        #expect(gets.allSatisfy { $0.outcome == .ended })
+        #expect(posts.allSatisfy { $0.outcome == .failed(.closed) })
+        #expect((gets + posts).allSatisfy { $0.outcomes == 1 })
+        #expect(second.streams.count == 20)
+    }
+
+    /// A peer that wants fewer streams gets fewer; the others get connections of their own.
+    @Test func thePeersNumberOfStreamsHolds() throws {
+        let bench = try UpstreamBench(.http2)
+        let warm = bench.begin()
+        let first = try HTTP2Peer(bench, settings: [(settingMostStreams, 2)])
+        first.answer(try first.requests(1)[0], "warm")
+        #expect(bench.drive { warm.isOver })
+        let attempts = (0..<4).map { _ in bench.begin() }
+        let second = try HTTP2Peer(bench, settings: [(settingMostStreams, 2)])
+        _ = try first.requests(3)
+        _ = try second.requests(2)
+        #expect(first.streams.count == 3 && second.streams.count == 2)
+        for stream in first.streams[1...] { first.answer(stream, "ok") }
+        for stream in second.streams { second.answer(stream, "ok") }
+        #expect(bench.drive { attempts.allSatisfy { $0.outcome == .ended } })
+        #expect(!bench.hasNewcomer)
+    }
+
+    @Test func connectionsAreBounded() throws {
+        let bench = try UpstreamBench(
+            .http2, bounds: UpstreamBounds(connections: 1, requests: 300, pending: 100))
+        let attempts = (0..<150).map { _ in bench.begin() }
+        let peer = try HTTP2Peer(bench)
+        for stream in try peer.requests(100) { peer.answer(stream, "ok") }
+        for stream in try peer.requests(150)[100...] { peer.answer(stream, "ok") }
+        #expect(bench.drive { attempts.allSatisfy { $0.outcome == .ended } })
+        #expect(!bench.hasNewcomer)
+    }
+
+    /// The peer opens no window: the body waits, bounded, and the attempt ends in time.
+    @Test func aWindowThatNeverOpensEndsTheAttempt() throws {
+        let bench = try UpstreamBench(.http2)
+        let attempt = RecordingAttempt()
+        attempt.method = .post
+        attempt.framing = .chunked
+        attempt.timeouts.idle = 60
+        attempt.timeouts.head = 60
+        bench.start(attempt)
+        let peer = try HTTP2Peer(bench, settings: [(settingWindow, 0)])
+        try #require(bench.drive { attempt.isStarted })
+        let piece = String(repeating: "x", count: 8_192)
+        while !attempt.isFull { attempt.send(piece) }
+        #expect(bench.drive { attempt.isOver })
+        #expect(attempt.outcome == .failed(.timeout))
+        #expect(peer.end.readsToEnd())
+    }
+
+    /// What is cancelled is reset; the connection goes on.
+    @Test func aCancelledAttemptIsReset() throws {
+        let bench = try UpstreamBench(.http2)
+        let attempt = bench.begin()
+        let other = bench.begin()
+        let peer = try HTTP2Peer(bench)
+        let streams = try peer.requests(2)
+        attempt.cancel()
+        #expect(peer.receives { $0.type == HTTP2Peer.Frame.reset && streams.contains($0.stream) })
+        let left = streams.first { stream in
+            !peer.frames.contains { $0.type == HTTP2Peer.Frame.reset && $0.stream == stream }
+        }
+        peer.answer(try #require(left), "ok")
+        #expect(bench.drive { other.outcome == .ended })
+        #expect(attempt.outcome == nil)
+        #expect(bench.pool.openCount == 1)
+    }
+
+    /// libcurl resets no stream whose request goes on: its connection ends with the last of the others.
+    @Test func aCancelledUploadEndsItsConnection() throws {
+        let bench = try UpstreamBench(.http2)
+        let attempt = bench.begin(.post, framing: .length(100))
+        let peer = try HTTP2Peer(bench)
+        try #require(bench.drive { attempt.isStarted })
+        _ = try peer.requests(1)
+        let other = bench.begin()
+        let stream = try peer.requests(2)[1]
+        attempt.send("half")
+        #expect(peer.receives { $0.type == HTTP2Peer.Frame.data })
+        attempt.cancel()
+        peer.answer(stream, "ok")
+        #expect(bench.drive { other.outcome == .ended })
+        #expect(peer.end.readsToEnd())
+    }
+
+    /// A paused answer waits in the system, not in memory, whether others share its connection or not.
+    @Test(arguments: [false, true])
+    func aPausedAnswerWaitsInTheSystem(isShared: Bool) throws {
+        let bench = try UpstreamBench(.http2)
+        let attempt = RecordingAttempt()
+        attempt.onHead = { $0.pause() }
+        bench.start(attempt)
+        let peer = try HTTP2Peer(bench)
+        let stream = try peer.requests(1)[0]
+        let other = isShared ? bench.begin() : nil
+        if isShared { _ = try peer.requests(2) }
+        peer.headers(stream, [(":status", "200")])
+        let piece = (0..<16_384).map { UInt8(truncatingIfNeeded: $0) }
+        let frame: [UInt8] = [0, 0x40, 0, 0, 0] + [0, 0, 0, UInt8(stream)] + piece
+        let count = 800
+        var sent = 0
+        func feed() -> Int {
+            guard sent < count * frame.count else { return 0 }
+            let rest = peer.end.sendWhatFits(frame[(sent % frame.count)...])
+            sent += rest
+            return rest
+        }
+        var rests = 0
+        while rests < 30, sent < count * frame.count {
+            rests = feed() == 0 ? rests + 1 : 0
+            bench.settle(turns: 1)
+        }
+        // What the system holds is megabytes, and what we keep is less than the whole.
+        #expect(sent < count * frame.count)
+        #expect(attempt.received.isEmpty)
+        #expect(bench.isQuiet())
+        var pauses = 0
+        attempt.onPiece = { _ in
+            pauses += 1
+            if pauses % 7 == 0 { attempt.pause() }
+        }
+        attempt.resume()
+        _ = bench.drive {
+            if pauses % 7 == 0 { attempt.resume() }
+            _ = feed()
+            return sent == count * frame.count
+        }
+        peer.data(stream, [], ends: true)
+        if isShared { peer.answer(try peer.requests(2)[1], "other") }
+        #expect(
+            bench.drive {
+                if pauses % 7 == 0 { attempt.resume() }
+                return attempt.isOver
+            }, "\(attempt.received.count) of \(count * piece.count) bytes came")
+        #expect(attempt.outcome == .ended)
+        #expect(attempt.received.count == count * piece.count)
+        let intact = stride(from: 0, to: attempt.received.count, by: piece.count).allSatisfy {
+            attempt.received[$0..<$0 + piece.count].elementsEqual(piece)
+        }
+        #expect(intact)
+        if let other { #expect(bench.drive { other.outcome == .ended } && other.text == "other") }
+    }
+
+    /// An idle connection that its peer ends is dropped, also after GOAWAY; a ping or settings leave it alone.
+    @Test func anIdleConnectionThatEndsIsDropped() throws {
+        let bench = try UpstreamBench(.http2)
+        let warm = bench.begin()
+        let peer = try HTTP2Peer(bench)
+        peer.answer(try peer.requests(1)[0], "warm")
+        #expect(bench.drive { warm.isOver })
+        peer.send(HTTP2Peer.Frame(type: 6, flags: 0, stream: 0, payload: [0, 1, 2, 3, 4, 5, 6, 7]))
+        #expect(bench.isQuiet())
+        #expect(bench.pool.openCount == 1)
+        let again = bench.begin()
+        peer.answer(try peer.requests(2)[1], "again")
+        #expect(bench.drive { again.outcome == .ended })
+        peer.goAway(last: 3)
+        peer.end.close()
+        #expect(bench.drive { bench.pool.openCount == 0 })
+        #expect(bench.isQuiet())
+    }
+}
