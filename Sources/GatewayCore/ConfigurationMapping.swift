@@ -80,11 +80,22 @@ extension UpstreamDefinition {
                 Server(
                     address: EndpointAddress(
                         isSecure: server.url.isSecure, host: server.url.host.bare, port: server.url.port,
-                        tls: server.url.isSecure ? tls : UpstreamTLS()),
+                        tls: server.url.isSecure ? tls : UpstreamTLS(), carrier: UpstreamCarrier(section)),
                     weight: server.weight, pathPrefix: server.url.prefix)
             },
             policy: policy)
         resolveInterval = section.resolveInterval.value
+    }
+}
+
+extension UpstreamCarrier {
+    /// What `protocol` and `transport` stand for.
+    init(_ section: UpstreamSection) {
+        switch (section.protocol, section.transport) {
+        case (.h2, _): self = .http2
+        case (.http1, .libcurl): self = .transfers
+        case (.http1, .connection): self = .connection
+        }
     }
 }
 

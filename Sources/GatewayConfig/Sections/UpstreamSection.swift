@@ -12,10 +12,29 @@ package struct UpstreamSection: Equatable, Sendable {
         case fixed(String)
     }
 
+    /// What is spoken with the servers.
+    package enum UpstreamProtocol: String, CaseIterable, Sendable {
+        case http1 = "http/1.1"
+        /// In clear without asking first (prior knowledge), over TLS by ALPN.
+        case h2
+    }
+
+    /// What carries requests.
+    package enum Transport: String, CaseIterable, Sendable {
+        /// The gateway's own HTTP/1.1, on connections that libcurl opens.
+        case connection
+        /// Whole transfers of libcurl.
+        case libcurl
+    }
+
     /// The name: 1 to 64 letters, digits, `.`, `-` and `_`, because it stands in headers, metrics and baggage.
     package var name: String
     /// `servers`: at least one; required.
     package var servers: [ServerSection] = []
+    /// `protocol`: what is spoken with the servers. Default: `http/1.1`.
+    package var `protocol` = UpstreamProtocol.http1
+    /// `transport`: what carries requests. Default: `connection` for HTTP/1.1; HTTP/2 is always carried by `libcurl`.
+    package var transport = Transport.connection
     /// `tls`: how `https` servers are verified, and with which certificate we come.
     package var tls = UpstreamTLSSection()
     /// `host`: the Host header that is sent. Default: `server`.
@@ -43,10 +62,11 @@ package struct UpstreamSection: Equatable, Sendable {
 
     static let keys = SectionKeys(
         [
-            "servers", "tls", "host", "connectTimeout", "timeout", "idleTimeout", "totalTimeout", "resolveInterval",
+            "servers", "protocol", "transport", "tls", "host", "connectTimeout", "timeout", "idleTimeout",
+            "totalTimeout", "resolveInterval",
             "balance", "maxConnections", "maxRequests", "maxPending",
         ],
-        later: ["protocol", "transport", "retry", "health", "outlier", "breaker", "pools", "active"])
+        later: ["retry", "health", "outlier", "breaker", "pools", "active"])
 
     /// Reads the value at `place`. What cannot be read is reported and keeps its default, so that the name is known to
     /// the checks that follow.
@@ -62,6 +82,14 @@ package struct UpstreamSection: Equatable, Sendable {
         servers = places.compactMap { ServerSection(at: $0, session) }
         if section.isArray("servers"), places.isEmpty {
             session.report(section.pointer.appending("servers"), "an upstream needs at least one server")
+        }
+        section.choice("protocol", into: &self.protocol)
+        section.choice("transport", into: &transport)
+        if self.protocol == .h2 {
+            if section.has("transport"), transport == .connection {
+                session.report(section.pointer.appending("transport"), "HTTP/2 is carried by \"libcurl\"")
+            }
+            transport = .libcurl
         }
         if let tls = section.section("tls", UpstreamTLSSection.keys) { self.tls = UpstreamTLSSection(tls) }
         if let host = section.string("host") { self.host = Self.host(host, section) }
@@ -102,6 +130,8 @@ package struct UpstreamSection: Equatable, Sendable {
         }
         return .section([
             ("servers", .array(servers.map(\.effective))),
+            ("protocol", .string(self.protocol.rawValue)),
+            ("transport", .string(transport.rawValue)),
             ("tls", tls.effective),
             ("host", .string(host)),
             ("connectTimeout", .text(connectTimeout)),

@@ -17,6 +17,7 @@ struct ConfigurationValidator {
         checkIdentity()
         checkBalancers()
         checkServers()
+        checkUpgrades()
         checkFlags()
         checkFiles()
         if session.source.root.value(at: JSONPointer(["routes"])) == .array([]) {
@@ -138,6 +139,22 @@ struct ConfigurationValidator {
             let tls = pointer.appending("tls")
             if session.source.has(tls), !upstream.servers.isEmpty, !upstream.servers.contains(where: \.url.isSecure) {
                 session.warn(tls, "without effect: no server of this upstream is https")
+            }
+        }
+    }
+
+    /// A request goes over to another protocol on a connection of our own alone.
+    private func checkUpgrades() {
+        for route in configuration.routes {
+            guard case .forward(let forward) = route.action, !forward.upgrade.isEmpty else { continue }
+            let context = configuration.contexts.first { $0.name == forward.to }
+            let names = context?.upstreams.map(\.name) ?? [forward.to]
+            for upstream in configuration.upstreams where names.contains(upstream.name) {
+                if upstream.transport == .connection { continue }
+                session.report(
+                    JSONPointer(["routes", String(route.index), "upgrade"]),
+                    "an upgrade needs the transport \"connection\", and \(ValueProblem.quoted(upstream.name)) is carried "
+                        + "by \"libcurl\"")
             }
         }
     }
