@@ -102,7 +102,12 @@ let package = Package(
         .testTarget(name: "DocumentTests"),
 
         // Properties that hold for every input, for the tests and for the fuzzer.
-        .target(name: "FuzzTargets", dependencies: ["ByteBuffers", "HTTPMessage", "JSON"], path: "Fuzz/Targets"),
+        .target(
+            name: "FuzzTargets",
+            dependencies: [
+                "Aggregation", "ByteBuffers", "DistributedTracing", "EventLoops", "FeatureFlags", "GatewayConfig",
+                "GatewayCore", "HTTPListener", "HTTPMessage", "JSON",
+            ], path: "Fuzz/Targets"),
         .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets"]),
     ],
     swiftLanguageModes: [.v6]

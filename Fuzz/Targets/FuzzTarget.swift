@@ -15,7 +15,16 @@ package struct FuzzTarget: Sendable {
     /// Every target.
     package static let all = [
         FuzzTarget("http1-request", HTTP1RequestFuzz.check),
+        FuzzTarget("http1-response", HTTP1ResponseFuzz.check),
+        FuzzTarget("chunks", ChunksFuzz.check),
         FuzzTarget("path", PathFuzz.check),
+        FuzzTarget("http2-head", HTTP2HeadFuzz.check),
+        FuzzTarget("http2-session", HTTP2SessionFuzz.check),
+        FuzzTarget("proxy-header", ProxyHeaderFuzz.check),
+        FuzzTarget("trace", TraceFuzz.check),
+        FuzzTarget("templates", TemplateFuzz.check),
+        FuzzTarget("routes-json", RoutesFuzz.check),
+        FuzzTarget("flags-json", FlagsFuzz.check),
         FuzzTarget("json", JSONFuzz.check),
     ]
 

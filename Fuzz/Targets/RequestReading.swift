@@ -43,9 +43,13 @@ struct ReadRequest: Equatable {
 }
 
 /// A field as values that can be compared.
-struct ReadField: Equatable {
+struct ReadField: Equatable, CustomStringConvertible {
     var name: [UInt8]
     var value: [UInt8]
+
+    var description: String {
+        String(decoding: name + Array(": ".utf8) + value, as: UTF8.self).debugDescription
+    }
 
     /// The name in lower case.
     var key: String { String(decoding: name.map(\.asciiLowercased), as: UTF8.self) }

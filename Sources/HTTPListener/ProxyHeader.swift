@@ -3,9 +3,9 @@ import HTTPMessage
 
 /// The header by which a load balancer says whose connection it passes on: versions 1 (text) and 2 (binary) of the PROXY
 /// protocol, section 2 of its specification. It stands before everything else, also before TLS.
-enum ProxyHeader {
+package enum ProxyHeader {
     /// What the bytes so far come to.
-    enum Progress: Equatable {
+    package enum Progress: Equatable {
         /// More bytes are needed.
         case incomplete
         /// The header ends after so many bytes; `source` is the client, nil where the header names none (a health check
@@ -16,10 +16,10 @@ enum ProxyHeader {
     }
 
     /// Bytes that a header may have. Version 1 has 107 at most; version 2 may carry extensions, which are skipped.
-    static let most = 4_096
+    package static let most = 4_096
 
     /// Reads the header at the beginning of `input`, which holds everything that has come so far.
-    static func read(_ input: Span<UInt8>) -> Progress {
+    package static func read(_ input: Span<UInt8>) -> Progress {
         if input.count == 0 { return .incomplete }
         return input[0] == UInt8(ascii: "P") ? readText(input) : readBinary(input)
     }
