@@ -40,6 +40,7 @@ final class CurlTransfer: UpstreamTransport {
     private var receivingIsPaused = false
     private var outputWasFull = false
     private var pieceHasCome = false
+    private var headIsDue = false
     private var holdsLane = false
     /// Noted by the lane: it has something to do once libcurl has returned.
     var isTouched = false
@@ -134,6 +135,7 @@ final class CurlTransfer: UpstreamTransport {
         receivingIsPaused = false
         outputWasFull = false
         pieceHasCome = false
+        headIsDue = false
         requestIsWhole = attempt.framing == .none
         awaitsBodyInVain = attempt.method == .head && attempt.framing != .none
         checker.expectAnswer(to: attempt.method, overHTTP2: pool.isHTTP2)
@@ -290,13 +292,21 @@ final class CurlTransfer: UpstreamTransport {
         case .interim: attempt.interimReceived()
         case .head:
             timer?.schedule(after: attempt.timeouts.idle)
-            attempt.headReceived()
             lane?.touch(self)
+            headIsDue = true
+            // Over HTTP/2 a head may be the whole answer, which shows when libcurl has returned.
+            if !pool.isHTTP2 { tellHead() }
         case .failed(let detail):
             fault = detail
             return 0
         }
         return self.attempt === attempt ? line.count : 0
+    }
+
+    private func tellHead() {
+        guard headIsDue, let attempt else { return }
+        headIsDue = false
+        attempt.headReceived()
     }
 
     private func tookBody(_ bytes: UnsafeRawBufferPointer) -> Int {
@@ -311,6 +321,8 @@ final class CurlTransfer: UpstreamTransport {
             fault = "the body is longer than it may be"
             return 0
         }
+        tellHead()
+        guard self.attempt === attempt else { return 0 }
         // SAFETY: libcurl keeps the bytes during the call, and the span ends before it.
         let piece = Span<UInt8>(_unsafeBytes: bytes)
         if isPaused || !held.isEmpty {
@@ -373,6 +385,14 @@ final class CurlTransfer: UpstreamTransport {
 
     /// libcurl has returned: what could not be done inside of it is done now.
     func settle() {
+        // A head with gRPC's status is a whole answer, and must be passed on as one; but libcurl says so only when the
+        // request has ended, too, which nobody wants any more.
+        if headIsDue, attempt?.head.hasGRPCStatus == true {
+            guard isSending, let lane, lane.carries(self) else { return }
+            lane.cutOff(self)
+            return conclude(nil)
+        }
+        tellHead()
         if outputWasFull, output.count < UpstreamConnection.lowWater, let attempt {
             outputWasFull = false
             attempt.writable()
@@ -468,15 +488,18 @@ final class CurlTransfer: UpstreamTransport {
 
     /// libcurl is done with the transfer: why it failed, as far as the answer tells, nil when it did not.
     func failure(of code: CURLcode) -> UpstreamFailure? {
-        if let fault { return checker.hasPassedHead ? .truncated : .protocolError(fault) }
+        // libcurl may take a request that it can send no more of for a failure, although the answer was whole.
+        if pool.isHTTP2, headIsDue, attempt?.head.hasGRPCStatus == true { return nil }
+        let isPassedOn = checker.hasPassedHead && !headIsDue
+        if let fault { return isPassedOn ? .truncated : .protocolError(fault) }
         if code == CURLE_OK {
             switch checker.end() {
             case .whole: return nil
             case .withoutHead: return .closed
-            case .short: return .truncated
+            case .short: return isPassedOn ? .truncated : .closed
             }
         }
-        if checker.hasPassedHead { return .truncated }
+        if isPassedOn { return .truncated }
         switch code {
         case CURLE_WEIRD_SERVER_REPLY, CURLE_UNSUPPORTED_PROTOCOL, CURLE_OUT_OF_MEMORY, CURLE_HTTP2, CURLE_WRITE_ERROR,
             CURLE_BAD_CONTENT_ENCODING:
@@ -547,9 +570,14 @@ final class CurlTransfer: UpstreamTransport {
 
     private func conclude(_ failure: UpstreamFailure?) {
         guard let attempt else { return }
-        self.attempt = nil
         timer?.cancel()
         if failure == nil { checker.appendTrailers(to: &attempt.trailers) }
+        if headIsDue, failure == nil, attempt.head.framing == .untilClose, attempt.trailers.isEmpty {
+            attempt.head.framing = .length(0)
+        }
+        if failure == nil { tellHead() }
+        guard self.attempt === attempt else { return }
+        self.attempt = nil
         if lane == nil { release() }
         if let failure {
             attempt.fail(failure)
@@ -557,6 +585,15 @@ final class CurlTransfer: UpstreamTransport {
             attempt.finish()
             attempt.ended()
         }
+    }
+}
+
+extension ResponseHead {
+    /// Whether the status of a gRPC call stands in the head: a failure that is answered without a message.
+    fileprivate var hasGRPCStatus: Bool {
+        guard fields.contains(.other) else { return false }
+        for index in 0..<fields.count where name(index).equalsIgnoringCase("grpc-status") { return true }
+        return false
     }
 }
 

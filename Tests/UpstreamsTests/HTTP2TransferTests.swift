@@ -102,6 +102,23 @@ import Testing
         #expect(bench.drive { attempt.outcome == .ended })
     }
 
+    /// A head that is the whole answer is passed on as such, so that an HTTP/2 client gets one, too: gRPC insists on it.
+    @Test(arguments: [false, true])
+    func aHeadMayBeTheWholeAnswer(requestGoesOn: Bool) throws {
+        let bench = try UpstreamBench(.http2)
+        let attempt = bench.begin(.post, framing: .chunked, body: requestGoesOn ? nil : "all")
+        let peer = try HTTP2Peer(bench)
+        try #require(bench.drive { attempt.isStarted })
+        let stream = try peer.requests(1)[0]
+        if !requestGoesOn { #expect(peer.receives { $0.type == HTTP2Peer.Frame.data && $0.endsStream }) }
+        var framing: BodyFraming?
+        attempt.onHead = { framing = $0.head.framing }
+        peer.headers(stream, [(":status", "200"), ("grpc-status", "12")], ends: true)
+        #expect(bench.drive { attempt.isOver })
+        #expect(attempt.outcome == .ended)
+        #expect(framing == .length(0))
+    }
+
     // MARK: - Faults
 
     struct Fault: CustomTestStringConvertible {

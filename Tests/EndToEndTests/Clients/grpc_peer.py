@@ -1,0 +1,119 @@
+"""gRPC without generated code: messages are plain bytes.
+
+    grpc_peer.py server          serves until it is killed; prints its port
+    grpc_peer.py client TARGET   makes calls of each kind and prints what came of them, as one JSON object
+"""
+
+import json
+import sys
+import threading
+import time
+from concurrent import futures
+
+import grpc
+
+cancelled = threading.Event()
+
+
+def unary(request, context):
+    context.send_initial_metadata((("x-initial", "first"),))
+    context.set_trailing_metadata((("x-trailing", "last"), ("x-user", dict(context.invocation_metadata()).get("x-user", ""))))
+    if request == b"fail":
+        context.abort(grpc.StatusCode.FAILED_PRECONDITION, "not today: 100% sure")
+    if request == b"left":
+        return str(int(context.time_remaining())).encode()
+    if request == b"slow":
+        context.add_callback(cancelled.set)
+        time.sleep(3)
+    if request == b"was cancelled":
+        return b"yes" if cancelled.wait(5) else b"no"
+    return request[::-1]
+
+
+def one_to_many(request, context):
+    for number in range(int(request)):
+        yield str(number).encode()
+
+
+def many_to_one(requests, context):
+    return str(sum(len(request) for request in requests)).encode()
+
+
+def many_to_many(requests, context):
+    for request in requests:
+        yield request.upper()
+
+
+class Handlers(grpc.GenericRpcHandler):
+    def service(self, details):
+        return {
+            "/test.Echo/Unary": grpc.unary_unary_rpc_method_handler(unary),
+            "/test.Echo/OneToMany": grpc.unary_stream_rpc_method_handler(one_to_many),
+            "/test.Echo/ManyToOne": grpc.stream_unary_rpc_method_handler(many_to_one),
+            "/test.Echo/ManyToMany": grpc.stream_stream_rpc_method_handler(many_to_many),
+        }.get(details.method)
+
+
+def serve():
+    server = grpc.server(futures.ThreadPoolExecutor(max_workers=16))
+    server.add_generic_rpc_handlers((Handlers(),))
+    print(server.add_insecure_port("127.0.0.1:0"), flush=True)
+    server.start()
+    server.wait_for_termination()
+
+
+def status(call):
+    """The code and the words that a failing call ends with."""
+    try:
+        call()
+        return "OK"
+    except grpc.RpcError as error:
+        return f"{error.code().name}: {error.details()}"
+
+
+def converse(channel):
+    """A conversation in which each side waits for the other."""
+    heard = threading.Semaphore(0)
+    answers = []
+
+    def say():
+        for word in (b"one", b"two", b"three"):
+            yield word
+            heard.acquire(timeout=10)
+
+    for answer in channel.stream_stream("/test.Echo/ManyToMany")(say(), timeout=20):
+        answers.append(answer.decode())
+        heard.release()
+    return answers
+
+
+def ask(target):
+    with grpc.insecure_channel(target) as channel:
+        one = channel.unary_unary("/test.Echo/Unary")
+        answer, call = one.with_call(b"abc", timeout=20, metadata=(("x-user", "ada"),))
+        result = {
+            "unary": answer.decode(),
+            "initial": dict(call.initial_metadata()).get("x-initial"),
+            "trailing": dict(call.trailing_metadata()).get("x-trailing"),
+            "metadata": dict(call.trailing_metadata()).get("x-user"),
+            "large": one(b"x" * 3_000_000 + b"y", timeout=20) == b"y" + b"x" * 3_000_000,
+            "one to many": len(list(channel.unary_stream("/test.Echo/OneToMany")(b"1000", timeout=20))),
+            "many to one": channel.stream_unary("/test.Echo/ManyToOne")(
+                (b"x" * 1000 for _ in range(500)), timeout=20
+            ).decode(),
+            "many to many": converse(channel),
+            "failure": status(lambda: one(b"fail", timeout=20)),
+            "unknown": status(lambda: channel.unary_unary("/test.Echo/Nothing")(b"", timeout=20)).split(":")[0],
+            "deadline passes": one(b"left", timeout=20).decode() in ("18", "19", "20"),
+            "deadline": status(lambda: one(b"slow", timeout=0.3)).split(":")[0],
+            "server saw the deadline": one(b"was cancelled", timeout=20).decode(),
+        }
+        cancelled_call = one.future(b"slow", timeout=20)
+        time.sleep(0.3)
+        cancelled_call.cancel()
+        result["cancel"] = cancelled_call.code().name
+        print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    serve() if sys.argv[1] == "server" else ask(sys.argv[2])
