@@ -43,7 +43,8 @@ extension EndToEnd {
             let members = try #require(view.answer?.json)
             #expect((members["task"] as? [String: Any])?["id"] as? Int == 1, "\(view)")
             #expect((members["user"] as? [String: Any])?["id"] as? Int == 1, "\(view)")
-            #expect((members["comments"] as? [[String: Any]])?.allSatisfy { $0["task_id"] as? Int == 1 } == true, "\(view)")
+            #expect(
+                (members["comments"] as? [[String: Any]])?.allSatisfy { $0["task_id"] as? Int == 1 } == true, "\(view)")
             let trace = try #require(try gateway.logLine(path: "/tasks/1/details")["trace_id"] as? String)
             for process in [monolith.process, comments.process] {
                 try process.line("with trace \(trace)", in: .errors) { $0.contains(trace) }

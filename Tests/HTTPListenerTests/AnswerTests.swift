@@ -18,7 +18,8 @@ import Testing
         Framing(
             request: "GET / HTTP/1.1\r\nHost: a\r\n\r\n", body: .stream, fields: "Transfer-Encoding: chunked\r\n",
             bytes: "5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n"),
-        Framing(request: "GET / HTTP/1.0\r\n\r\n", body: .stream, fields: "Connection: close\r\n", bytes: "hello world"),
+        Framing(
+            request: "GET / HTTP/1.0\r\n\r\n", body: .stream, fields: "Connection: close\r\n", bytes: "hello world"),
         Framing(
             request: "GET / HTTP/1.1\r\nHost: a\r\n\r\n", body: .length(11), fields: "Content-Length: 11\r\n",
             bytes: "hello world"),
@@ -117,11 +118,12 @@ import Testing
         }
         #expect(sent < size)
         #expect(bench.isQuiet())
-        #expect(bench.drive {
-            sent += client.sendWhatFits(piece.prefix(size - sent))
-            client.read()
-            return client.received.count > size
-        })
+        #expect(
+            bench.drive {
+                sent += client.sendWhatFits(piece.prefix(size - sent))
+                client.read()
+                return client.received.count > size
+            })
         #expect(bench.drive { bench.server.records.count == 1 })
         #expect(bench.server.records[0].body == size)
     }

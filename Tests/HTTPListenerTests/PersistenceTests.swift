@@ -28,7 +28,8 @@ import Testing
             head: "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", staysOpen: true, says: "Connection: keep-alive",
             saysNot: "close"),
         Case(
-            head: "GET / HTTP/1.0\r\nConnection: keep-alive, close\r\n\r\n", staysOpen: false, says: "Connection: close",
+            head: "GET / HTTP/1.0\r\nConnection: keep-alive, close\r\n\r\n", staysOpen: false,
+            says: "Connection: close",
             saysNot: "keep-alive"),
         Case(
             head: "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", staysOpen: true, says: nil,

@@ -4,12 +4,14 @@ import Testing
 
 @Suite struct EndpointAddressTests {
     /// The port is left out of `Host` where it is the scheme's own (RFC 9110 §4.2.3).
-    @Test(arguments: [
-        (false, "a.example", 80, "a.example", "a.example:80"),
-        (false, "a.example", 443, "a.example:443", "a.example:443"),
-        (true, "a.example", 443, "a.example", "a.example:443"), (true, "a.example", 80, "a.example:80", "a.example:80"),
-        (false, "::1", 8080, "[::1]:8080", "[::1]:8080"), (true, "::1", 443, "[::1]", "[::1]:443"),
-    ] as [(Bool, String, UInt16, String, String)])
+    @Test(
+        arguments: [
+            (false, "a.example", 80, "a.example", "a.example:80"),
+            (false, "a.example", 443, "a.example:443", "a.example:443"),
+            (true, "a.example", 443, "a.example", "a.example:443"),
+            (true, "a.example", 80, "a.example:80", "a.example:80"),
+            (false, "::1", 8080, "[::1]:8080", "[::1]:8080"), (true, "::1", 443, "[::1]", "[::1]:443"),
+        ] as [(Bool, String, UInt16, String, String)])
     func anAddressIsWrittenForItsPlace(secure: Bool, host: String, port: UInt16, field: String, text: String) {
         let address = EndpointAddress(isSecure: secure, host: host, port: port)
         #expect(address.hostField == field)

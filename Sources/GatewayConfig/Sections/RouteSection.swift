@@ -26,7 +26,9 @@ package struct RouteSection: Equatable, Sendable {
     package var action: Action
 
     /// The options of `to`, which have no meaning beside another action.
-    static let forwardKeys = ["rewrite", "requestHeaders", "responseHeaders", "idleTimeout", "totalTimeout", "maxBody", "upgrade"]
+    static let forwardKeys = [
+        "rewrite", "requestHeaders", "responseHeaders", "idleTimeout", "totalTimeout", "maxBody", "upgrade",
+    ]
     static let actionKeys = ["to", "aggregate", "respond", "redirect"]
     static let keys = SectionKeys(
         ["match", "when", "name"] + actionKeys + ["timeout", "errors"] + forwardKeys,
