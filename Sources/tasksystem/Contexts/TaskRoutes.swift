@@ -6,7 +6,7 @@ import NIOHTTP1
 extension ContextRoutes {
     var taskRoutes: [Route] {
         let pattern = "/tasks/{id}"
-        return [
+        let routes: [Route] = [
             listing(TaskItem.self, at: "/tasks") { _, query in
                 var tasks = TaskItem.all()
                 if let status = query.choice("status", of: TaskItem.Status.self) {
@@ -51,6 +51,7 @@ extension ContextRoutes {
                     })
             },
         ]
+        return routes
             + changing(TaskItem.self, at: pattern) { [now, taskEvents] task, body, request, db in
                 let before = task
                 if request.method == .PUT {

@@ -6,7 +6,7 @@ import NIOHTTP1
 extension ContextRoutes {
     var organizationRoutes: [Route] {
         let pattern = "/organizations/{id}"
-        return [
+        let routes: [Route] = [
             listing(Organization.self, at: "/organizations") { _, _ in Organization.all() },
             creating(Organization.self, at: "/organizations", below: "/organizations") { [now] body, _, db in
                 var organization = Organization(name: "", domain: "", createdAt: now(), updatedAt: now())
@@ -22,6 +22,7 @@ extension ContextRoutes {
                 }
             },
         ]
+        return routes
             + changing(Organization.self, at: pattern) { [now] organization, body, _, db in
                 try Self.read(&body, into: &organization, db)
                 organization.updatedAt = now()
@@ -31,7 +32,7 @@ extension ContextRoutes {
 
     var userRoutes: [Route] {
         let pattern = "/users/{id}"
-        return [
+        let routes: [Route] = [
             listing(User.self, at: "/users") { _, query in
                 var users = User.all()
                 if let identifiers = query.identifiers("ids") { users = users.filter(keys: identifiers) }
@@ -53,6 +54,7 @@ extension ContextRoutes {
             reading(User.self, at: pattern),
             deleting(User.self, at: pattern),
         ]
+        return routes
             + changing(User.self, at: pattern) { [now] user, body, request, db in
                 // What is left out of a whole replacement falls back to the default of a new user.
                 if request.method == .PUT { user.role = .member }

@@ -59,12 +59,13 @@ struct Page<Item: Encodable & Sendable>: Encodable, Sendable {
     /// follows a link did not ask for one.
     private static func link(_ target: String, page: Int, size: Int) -> String {
         let parts = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
-        var members = (parts.count > 1 ? parts[1] : "").split(separator: "&").filter { member in
+        let query: Substring = parts.count > 1 ? parts[1] : ""
+        var members: [Substring] = query.split(separator: "&").filter { (member: Substring) -> Bool in
             switch member.prefix(while: { $0 != "=" }) {
             case "page", "size", "delay", "cut": false
             default: true
             }
-        }.map(String.init)
+        }
         members += ["page=\(page)", "size=\(size)"]
         return "\(parts[0])?\(members.joined(separator: "&"))"
     }
