@@ -113,7 +113,7 @@ final class Exchange: ServerExchange {
 
     /// Whether the request may go on: no loop, and a body that is within the route's bound.
     private func admit(_ action: RouteAction) -> Bool {
-        if ForwardingHeaders.viaNamesGateway(head) {
+        if let snapshot, ForwardingHeaders.via(of: head, names: snapshot.name) {
             fail(.loopDetected)
             return false
         }

@@ -141,7 +141,7 @@ final class ForwardExchange: UpstreamAttempt {
         exchange.beginHead(status: head.status)
         ForwardingHeaders.appendEndToEndFields(of: head, removing: plan.responsePolicy, into: &exchange.output)
         exchange.output.append(plan.responseLines)
-        ForwardingHeaders.appendVia(of: head, into: &exchange.output)
+        ForwardingHeaders.appendVia(of: head, gateway: snapshot.name, into: &exchange.output)
         exchange.output.append(snapshot.upstreams[exchange.upstream].servedByLine)
         exchange.appendOwnFields()
         if head.status == 101 {
@@ -180,11 +180,13 @@ final class ForwardExchange: UpstreamAttempt {
 extension Exchange {
     /// Appends the fields by which the gateway speaks to an upstream: where the request comes from, its id, its trace.
     func appendGatewayFields(spanID: UInt64, to buffer: inout ByteBuffer) {
+        guard let snapshot else { return }
         let scheme = channel?.connection.isSecure == true ? RequestScheme.https : .http
         ForwardingHeaders.appendForwardingFields(
-            of: head, peer: identity.peer, scheme: scheme, peerIsTrusted: identity.peerIsTrusted, into: &buffer)
+            of: head, peer: identity.peer, scheme: scheme, peerIsTrusted: identity.peerIsTrusted,
+            gateway: snapshot.name, into: &buffer)
         if let channel, let certificate = channel.connection.clientCertificate {
-            snapshot?.certificateFields(of: channel.listenerIndex)?.append(certificate, to: &buffer)
+            snapshot.certificateFields(of: channel.listenerIndex)?.append(certificate, to: &buffer)
         }
         buffer.append("X-Request-Id: ")
         appendRequestID(to: &buffer)

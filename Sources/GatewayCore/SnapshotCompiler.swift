@@ -49,7 +49,7 @@ struct SnapshotCompiler {
         let gateway = configuration.gateway
         return WorkerSnapshot(
             SnapshotParts(
-                generation: generation, routes: table.routes, actions: actions,
+                generation: generation, name: GatewayName(gateway.name), routes: table.routes, actions: actions,
                 routeNames: configuration.routes.map { Array($0.name.utf8) }, identity: identityRules(),
                 propagation: Propagation(gateway.tracing.propagate),
                 sampler: Sampler(ratio: gateway.tracing.sampleRatio),

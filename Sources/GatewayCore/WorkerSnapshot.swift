@@ -12,6 +12,8 @@ import Upstreams
 final class WorkerSnapshot {
     /// Counts the configurations since the start, from 1.
     let generation: Int
+    /// What this gateway calls itself.
+    let name: GatewayName
     let routes: RouteTable
     /// What each route does, by its number.
     let actions: [RouteAction]
@@ -42,6 +44,7 @@ final class WorkerSnapshot {
 
     init(_ parts: SnapshotParts) {
         generation = parts.generation
+        name = parts.name
         routes = parts.routes
         actions = parts.actions
         routeNames = parts.routeNames
@@ -97,6 +100,7 @@ final class WorkerSnapshot {
 /// What a snapshot is made of.
 struct SnapshotParts {
     var generation: Int
+    var name: GatewayName
     var routes: RouteTable
     var actions: [RouteAction]
     var routeNames: [[UInt8]]

@@ -22,16 +22,17 @@ extension ForwardingHeaders {
     ///   - peer: Who sent it to us; nil where the peer has no address (a unix socket).
     ///   - scheme: How it reached us.
     ///   - peerIsTrusted: Whether what the request itself says about its way is believed and carried on.
+    ///   - gateway: Our name in `Via`.
     ///   - out: What the lines are appended to.
     package static func appendForwardingFields(
         of head: borrowing RequestHead, peer: IPAddress?, scheme: RequestScheme, peerIsTrusted: Bool,
-        into out: inout ByteBuffer
+        gateway: GatewayName = .standard, into out: inout ByteBuffer
     ) {
         appendForwardedFor(of: head, peer: peer, peerIsTrusted: peerIsTrusted, into: &out)
         appendForwardedProto(of: head, scheme: scheme, peerIsTrusted: peerIsTrusted, into: &out)
         appendForwardedHost(of: head, peerIsTrusted: peerIsTrusted, into: &out)
         appendForwarded(of: head, peer: peer, scheme: scheme, peerIsTrusted: peerIsTrusted, into: &out)
-        appendVia(of: head, into: &out)
+        appendVia(of: head, gateway: gateway, into: &out)
     }
 
     /// Appends `X-Forwarded-For`: the peer, behind the chain that it brought along if it is trusted. Nothing if there
@@ -98,19 +99,27 @@ extension ForwardingHeaders {
     }
 
     /// Appends `Via` (RFC 9110 §7.6.3): the values that the request has, then ours with the version that it came in.
-    package static func appendVia(of head: borrowing RequestHead, into out: inout ByteBuffer) {
+    package static func appendVia(
+        of head: borrowing RequestHead, gateway: GatewayName = .standard, into out: inout ByteBuffer
+    ) {
         out.append("Via: ")
         if !out.appendValues(of: .via, of: head.fields, in: head.bytes) { out.append(", ") }
         out.append(head.version.viaText)
-        out.append(" banyan\r\n")
+        out.append(" ")
+        out.append(gateway.bytes)
+        out.append("\r\n")
     }
 
     /// Appends `Via` to an answer: the values that the upstream's has, then ours with the version that it came in.
-    package static func appendVia(of head: borrowing ResponseHead, into out: inout ByteBuffer) {
+    package static func appendVia(
+        of head: borrowing ResponseHead, gateway: GatewayName = .standard, into out: inout ByteBuffer
+    ) {
         out.append("Via: ")
         if !out.appendValues(of: .via, of: head.fields, in: head.bytes) { out.append(", ") }
         out.append(head.version.viaText)
-        out.append(" banyan\r\n")
+        out.append(" ")
+        out.append(gateway.bytes)
+        out.append("\r\n")
     }
 
     /// The index of the `X-Request-Id` field whose value is carried on: the only one, from a trusted peer, a token of

@@ -137,6 +137,21 @@ extension EndToEnd {
             #expect(answer.status == 508 && answer.cause == "loop_detected", "\(answer)")
             #expect(stub.connections == 0)
         }
+
+        @Test("Gateways in a row with names of their own are no loop, and each is in Via (RFC 9110 §7.6.3)")
+        func row() throws {
+            let stub = try StubUpstream.saying("yes")
+            let behind = try GatewayProcess(GatewaySetup(forwardingTo: stub).gateway(#""name": "behind""#))
+            let front = try GatewayProcess(
+                GatewaySetup().upstream("behind", url: behind.url).route(#"{"match": "/{rest...}", "to": "behind"}"#))
+            let answer = try front.exchange("GET /")
+            #expect(answer.status == 200 && answer["via"] == "1.1 behind, 1.1 banyan", "\(answer)")
+            let request = try #require(stub.requests.first)
+            #expect(request["via"] == "1.1 banyan, 1.1 behind", "\(request)")
+            let again = try behind.exchange("GET /", ["Via: 1.1 banyan, 1.1 Behind"])
+            #expect(again.status == 508 && again.cause == "loop_detected", "\(again)")
+            #expect(stub.requests.count == 1)
+        }
     }
 }
 

@@ -209,8 +209,13 @@ private func lines(_ buffer: borrowing ByteBuffer) -> [String] {
 
     @Test(arguments: vias)
     func findsItselfInVia(_ value: String, isThere: Bool) throws {
-        #expect(try withHead(fields: ["Via: \(value)"], ForwardingHeaders.viaNamesGateway) == isThere)
-        #expect(try withHead(fields: ["Via: 1.1 x", "Via: \(value)"], ForwardingHeaders.viaNamesGateway) == isThere)
+        #expect(try withHead(fields: ["Via: \(value)"]) { ForwardingHeaders.via(of: $0) } == isThere)
+        #expect(try withHead(fields: ["Via: 1.1 x", "Via: \(value)"]) { ForwardingHeaders.via(of: $0) } == isThere)
+        let sidecar = GatewayName("Sidecar-1")
+        #expect(try withHead(fields: ["Via: \(value)"]) { ForwardingHeaders.via(of: $0, names: sidecar) } == false)
+        let renamed = value.replacing("banyan", with: "sidecar-1").replacing("Banyan", with: "SIDECAR-1")
+        #expect(
+            try withHead(fields: ["Via: \(renamed)"]) { ForwardingHeaders.via(of: $0, names: sidecar) } == isThere)
     }
 
     struct Client: CustomTestStringConvertible, Sendable {

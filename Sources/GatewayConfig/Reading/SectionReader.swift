@@ -63,13 +63,21 @@ struct SectionReader {
             let inner = SectionPlace(value: member.value, pointer: place.pointer.appending(member.name))
             if areNames, !Self.isName(member.name) {
                 session.reportName(
-                    inner.pointer,
-                    "a name is a letter or digit and up to 63 letters, digits, \".\", \"_\" and \"-\", found "
-                        + ValueProblem.quoted(member.name))
+                    inner.pointer, "a name is \(Self.nameRule), found \(ValueProblem.quoted(member.name))")
             }
             return (member.name, inner)
         }
     }
+
+    /// A name of the same kind as those of upstreams and contexts.
+    func name(_ key: String) -> String? {
+        parsed(key) { (text) throws(ValueProblem) in
+            guard Self.isName(text) else { throw ValueProblem(expected: Self.nameRule, found: text) }
+            return text
+        }
+    }
+
+    private static let nameRule = "a letter or digit and up to 63 letters, digits, \".\", \"_\" and \"-\""
 
     /// Whether `name` can stand in a header, a metric's label and a member of baggage as it is.
     private static func isName(_ name: String) -> Bool {

@@ -2,6 +2,9 @@ internal import JSON
 
 /// `gateway`: the process itself.
 package struct GatewaySection: Equatable, Sendable {
+    /// `name`: what this gateway calls itself in `Via`, as a name of an upstream. Requests that bear it already are
+    /// loops, so that gateways in a row need names of their own. Default: `banyan`.
+    package var name = "banyan"
     /// `listeners`: where clients connect; at least one, no two on one address.
     package var listeners: [ListenerSection] = []
     /// `admin`: the listener for operators. Default: none.
@@ -26,7 +29,8 @@ package struct GatewaySection: Equatable, Sendable {
     package var servedBy = true
 
     static let keys = SectionKeys([
-        "listeners", "admin", "workers", "identity", "trustedProxies", "limits", "timeouts", "accessLog", "tracing",
+        "name", "listeners", "admin", "workers", "identity", "trustedProxies", "limits", "timeouts", "accessLog",
+        "tracing",
         "servedBy",
     ])
 
@@ -34,6 +38,7 @@ package struct GatewaySection: Equatable, Sendable {
 
     init(_ section: SectionReader) {
         let session = section.session
+        if let name = section.name("name") { self.name = name }
         let listed = section.elements("listeners", isRequired: true)
         listeners = listed.enumerated().compactMap { index, place in
             session.section(place, ListenerSection.keys).flatMap { ListenerSection(index: index, $0) }
@@ -69,6 +74,7 @@ package struct GatewaySection: Equatable, Sendable {
 
     func effective(workers: Int) -> JSONValue {
         .section([
+            ("name", .string(name)),
             ("listeners", .array(listeners.map(\.effective))),
             ("admin", admin?.effective),
             ("workers", .number(workers)),
