@@ -11,7 +11,8 @@ struct Demo: ParsableCommand {
         discussion: """
             Every upstream of the configuration that bears the name of a process of the Task Management System
             (monolith, users, tasks, comments, notifications, audit) is started on the port that its URL names.
-            Ctrl-C ends all of it.
+            One whose URL is https gets a sidecar, which speaks TLS for it: a gateway of its own, configured by
+            sidecars/NAME.json beside the configuration. Ctrl-C ends all of it.
 
             EXAMPLES
               banyan demo
@@ -41,7 +42,10 @@ private final class DemoShow {
     private let configuration: GatewayConfiguration
     private let config: String
     private let folder: String
+    /// The services and their sidecars.
     private var services: [ChildProcess] = []
+    /// How each of them is started again by hand.
+    private var commands: [String: String] = [:]
     private var gateway: ChildProcess?
     private var signals: [SignalSource] = []
     private var waitingFor: Set<String> = []
@@ -81,8 +85,9 @@ private final class DemoShow {
             signals.append(try SignalSource(loop: loop, signal: SIGCHLD) { [unowned self] in childrenChanged() })
             try startServices()
         } catch {
-            Output.error("\(error)")
-            exitCode = 70
+            let failure = error as? CommandFailure
+            Output.error(failure?.message ?? "\(error)")
+            exitCode = failure?.exitCode ?? 70
             end()
         }
         loop.run()
@@ -94,14 +99,38 @@ private final class DemoShow {
     private func startServices() throws {
         for upstream in configuration.upstreams where Self.processes.contains(upstream.name) {
             guard let server = upstream.servers.first else { continue }
-            waitingFor.insert(upstream.name)
-            services.append(
-                try ChildProcess(
-                    name: upstream.name, path: folder + "tasksystem",
-                    arguments: [upstream.name, "--port", "\(server.url.port)", "--log"], loop: loop
-                ) { [unowned self] line in tookLine(line, from: upstream.name) })
+            let port = server.url.isSecure ? try startSidecar(of: upstream.name) : server.url.port
+            try start(upstream.name, "tasksystem", [upstream.name, "--port", "\(port)"], quietly: ["--log"])
         }
         if waitingFor.isEmpty { try startGateway() }
+    }
+
+    /// Starts the gateway that speaks TLS for a service, and returns the port on which it expects the service.
+    private func startSidecar(of service: String) throws -> UInt16 {
+        let folder = config.lastIndex(of: "/").map { String(config[...$0]) } ?? ""
+        let file = "\(folder)sidecars/\(service).json"
+        switch ConfigurationLoader(path: file, environment: ProcessEnvironment.variables).load() {
+        case .refused(let issues):
+            throw CommandFailure(message: issues.map(\.description).joined(separator: "\n"), exitCode: 78)
+        case .loaded(let loaded):
+            let behind = loaded.configuration.upstreams.first { $0.name == service }?.servers.first
+            guard let behind else {
+                let message = "\(file): no upstream \"\(service)\": name the service that this is the sidecar of"
+                throw CommandFailure(message: message, exitCode: 78)
+            }
+            try start("\(service)+tls", "banyan", ["run", "-c", file])
+            return behind.url.port
+        }
+    }
+
+    /// - Parameter quietly: arguments that nobody needs who starts it again by hand.
+    private func start(_ name: String, _ program: String, _ arguments: [String], quietly: [String] = []) throws {
+        waitingFor.insert(name)
+        commands[name] = ([folder + program] + arguments).joined(separator: " ")
+        services.append(
+            try ChildProcess(name: name, path: folder + program, arguments: arguments + quietly, loop: loop) {
+                [unowned self] line in tookLine(line, from: name)
+            })
     }
 
     private func startGateway() throws {
@@ -112,7 +141,7 @@ private final class DemoShow {
     }
 
     private func tookLine(_ line: String, from name: String) {
-        Output.line("\(name.padded(to: 13)) \(line)")
+        Output.line("\(name.padded(to: 17)) \(line)")
         guard line.contains("listening on"), waitingFor.remove(name) != nil, waitingFor.isEmpty, !isEnding else {
             return
         }
@@ -147,15 +176,13 @@ private final class DemoShow {
         for child in services {
             guard let how = child.reap() else { continue }
             if isEnding { continue }
-            Output.line("\(child.name.padded(to: 13)) ended (\(how))")
+            Output.line("\(child.name.padded(to: 17)) ended (\(how))")
             if waitingFor.contains(child.name) {
                 Output.error("demo: \(child.name) could not be started; is its port in use?")
                 exitCode = 69
                 end()
-            } else if let port = configuration.upstreams.first(where: { $0.name == child.name })?.servers.first?.url
-                .port
-            {
-                Output.line("              start it again with: \(folder)tasksystem \(child.name) --port \(port)")
+            } else if let command = commands[child.name] {
+                Output.line("              start it again with: \(command)")
             }
         }
         if let gateway, let how = gateway.reap() {

@@ -143,6 +143,90 @@ extension EndToEnd {
             try eventually("every process has ended: \(demo.transcript)") { !children.contains(where: Self.isRunning) }
         }
 
+        /// The folder of a shipped demo whose ports are free ones, with certificates as scripts/make-certs.sh makes them.
+        private static func shippedDemo() throws -> (folder: TemporaryFolder, ports: [Int: Int]) {
+            let folder = try TemporaryFolder()
+            let root = URL(filePath: #filePath).appending(path: "../../..").standardized
+            for name in ["certs", "scripts", "sidecars"] {
+                try FileManager.default.createDirectory(atPath: folder.file(name), withIntermediateDirectories: true)
+            }
+            let script = "scripts/make-certs.sh"
+            try FileManager.default.copyItem(atPath: root.appending(path: script).path, toPath: folder.file(script))
+            let certificates = try RunningProcess(folder.file(script), [])
+            guard try certificates.end() == 0 else {
+                throw ExchangeFailure("\(script) failed", transcript: certificates.transcript)
+            }
+            let shipped = [8080, 8443, 9901, 9000, 9001, 9002, 9003, 9004, 9005, 9014]
+            let ports = Dictionary(uniqueKeysWithValues: zip(shipped, try SocketPlace.freePorts(shipped.count)))
+            for file in ["routes.json", "flags.json", "sidecars/notifications.json"] {
+                var text = try String(contentsOf: root.appending(path: file), encoding: .utf8)
+                for (old, new) in ports {
+                    text = text.replacingOccurrences(of: "127.0.0.1:\(old)", with: "127.0.0.1:\(new)")
+                }
+                try folder.write(file, text)
+            }
+            return (folder, ports)
+        }
+
+        @Test("The shipped demo: every context, https, and the notifications service by mutual TLS alone")
+        func shipped() throws {
+            let (folder, ports) = try Self.shippedDemo()
+            func port(_ shipped: Int) throws -> Int { try #require(ports[shipped]) }
+            let demo = try RunningProcess(Binaries.path("banyan"), ["demo", "-c", folder.file("routes.json")])
+            defer { demo.signal(SIGTERM) }
+            try demo.line("what to try") { $0.contains("Ctrl-C ends everything") }
+            let children = try Self.children(of: demo.pid)
+            #expect(children.count == 8, "monolith, five services, a sidecar, the gateway: \(demo.transcript)")
+            let clear = "http://127.0.0.1:\(try port(8080))"
+            let before = try Curl("\(clear)/notifications")
+            #expect(before.status == 200 && before.answer?["banyan-served-by"] == "monolith", "\(before)")
+            let change = #"/use_notification_service/,/}/s/"defaultVariant": "off"/"defaultVariant": "on"/"#
+            #expect(try RunningProcess("/bin/sed", ["-i", change, folder.file("flags.json")]).end() == 0)
+            try eventually("the service serves: \(demo.transcript)") {
+                try Curl("\(clear)/notifications").answer?["banyan-served-by"] == "notifications"
+            }
+            let trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+            let authority = ["--cacert", folder.file("certs/ca.crt")]
+            let after = try Curl(
+                words: authority + [
+                    "--http2", "-H", "traceparent: 00-\(trace)-00f067aa0ba902b7-01",
+                    "https://localhost:\(try port(8443))/notifications",
+                ])
+            #expect(after.status == 200 && after.answer?["served-by"] == "notifications", "\(after)")
+            #expect(after.answer?.values("banyan-served-by") == ["notifications"], "the sidecar keeps quiet: \(after)")
+            for process in ["gateway", "notifications+tls", "notifications "] {
+                try demo.line("of \(process) with the trace") { $0.hasPrefix(process) && $0.contains(trace) }
+            }
+            let sidecar = "https://localhost:\(try port(9004))/notifications"
+            let stranger = try Curl(words: authority + [sidecar])
+            #expect(stranger.status != 200, "\(stranger)")
+            let certificate = ["cert", "key"].flatMap {
+                ["--\($0)", folder.file("certs/gateway-client.\($0 == "cert" ? "crt" : "key")")]
+            }
+            let known = try Curl(words: authority + certificate + [sidecar])
+            #expect(known.status == 200 && known.answer?["served-by"] == "notifications", "\(known)")
+            demo.signal(SIGINT)
+            #expect(try demo.end() == 0, "\(demo.transcript)")
+            try eventually("every process has ended: \(demo.transcript)") { !children.contains(where: Self.isRunning) }
+        }
+
+        @Test("A sidecar that names no service of its own is refused with where and what to do: exit code 78")
+        func sidecarOfNobody() throws {
+            let (folder, _) = try Self.shippedDemo()
+            let sidecar = try String(contentsOfFile: folder.file("sidecars/notifications.json"), encoding: .utf8)
+            try folder.write(
+                "sidecars/notifications.json",
+                sidecar.replacingOccurrences(of: #""notifications": "http"#, with: #""x": "http"#)
+                    .replacingOccurrences(of: #""to": "notifications""#, with: #""to": "x""#))
+            let demo = try RunningProcess(Binaries.path("banyan"), ["demo", "-c", folder.file("routes.json")])
+            defer { demo.signal(SIGTERM) }
+            #expect(try demo.end() == 78, "\(demo.transcript)")
+            let said = demo.lines(.errors).joined()
+            #expect(
+                said.contains("sidecars/notifications.json") && said.contains("\"notifications\""), "\(demo.transcript)"
+            )
+        }
+
         /// Whether the process exists and is more than an entry that its parent has not asked about yet.
         private static func isRunning(_ pid: pid_t) -> Bool {
             guard let text = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8),

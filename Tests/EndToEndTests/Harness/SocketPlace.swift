@@ -84,6 +84,17 @@ enum SocketPlace: Hashable, Sendable, CustomStringConvertible {
         return bound.port
     }
 
+    /// So many ports that are free and differ.
+    static func freePorts(_ count: Int) throws -> [Int] {
+        var held: [CInt] = []
+        defer { held.forEach { close($0) } }
+        return try (0..<count).map { _ in
+            let (descriptor, bound) = try SocketPlace.ipv4(port: 0).listen()
+            held.append(descriptor)
+            return bound.port
+        }
+    }
+
     private func open() throws -> CInt {
         let family: CInt
         switch self {
