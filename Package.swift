@@ -98,7 +98,7 @@ let package = Package(
             name: "HTTPListenerTests",
             dependencies: ["ByteBuffers", "COpenSSL", "EventLoops", "HTTPListener", "HTTPMessage"]),
         .testTarget(name: "TaskSystemTests", dependencies: ["tasksystem"]),
-        .testTarget(name: "EndToEndTests", dependencies: ["banyan", "tasksystem"], exclude: ["Clients"]),
+        .testTarget(name: "EndToEndTests", dependencies: ["banyan", "tasksystem"], exclude: ["Clients", "Heads"]),
         .testTarget(name: "DocumentTests"),
 
         // Properties that hold for every input, for the tests and for the fuzzer.

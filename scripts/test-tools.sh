@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Installs what the tests talk to the gateway with and this machine lacks: HTTP/2 tools and a browser from Debian or
+# Installs what the tests talk to the gateway with and this machine lacks: HTTP/2 tools, nginx and a browser from Debian or
 # Ubuntu, Python clients into .tools. Says what it does, and does nothing the second time. Where something cannot be had,
 # the tests that need it say so and are skipped.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-packages=(nghttp2-client nghttp2-server openssl util-linux python3-venv)
+packages=(nghttp2-client nghttp2-server nginx-light openssl util-linux python3-venv)
 browsers=(chromium-headless-shell chromium)
 requirements=Tests/EndToEndTests/Clients/requirements.txt
 
