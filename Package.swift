@@ -98,7 +98,9 @@ let package = Package(
             name: "HTTPListenerTests",
             dependencies: ["ByteBuffers", "COpenSSL", "EventLoops", "HTTPListener", "HTTPMessage"]),
         .testTarget(name: "TaskSystemTests", dependencies: ["tasksystem"]),
-        .testTarget(name: "EndToEndTests", dependencies: ["banyan", "tasksystem"], exclude: ["Clients", "Heads"]),
+        .testTarget(
+            name: "EndToEndTests", dependencies: ["CNghttp2", "COpenSSL", "banyan", "tasksystem"],
+            exclude: ["Clients", "Heads"]),
         .testTarget(name: "DocumentTests"),
 
         // Properties that hold for every input, for the tests and for the fuzzer.

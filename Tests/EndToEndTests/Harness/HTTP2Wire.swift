@@ -4,31 +4,71 @@ import Foundation
 final class HTTP2Wire {
     let wire: Wire
 
+    static let preface = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8)
+
     /// Connects to `gateway` and greets it.
-    init(_ gateway: GatewayProcess) throws {
-        wire = Wire(adopting: try gateway.place.connect())
-        try wire.send(Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8) + Self.frame(4, 0, 0))
+    convenience init(_ gateway: GatewayProcess) throws {
+        try self.init(on: Wire(adopting: try gateway.place.connect()))
+    }
+
+    /// Greets whoever is at the other end of `wire`.
+    ///
+    /// - Parameter settings: identifiers and values (RFC 9113 §6.5.2).
+    init(on wire: Wire, settings: [(UInt16, UInt32)] = []) throws {
+        self.wire = wire
+        try wire.send(Self.preface + Self.settings(settings))
     }
 
     /// A frame (RFC 9113 §4.1).
     static func frame(_ type: UInt8, _ flags: UInt8, _ stream: UInt32, _ payload: [UInt8] = []) -> [UInt8] {
         let count = payload.count
-        let stream = [24, 16, 8, 0].map { UInt8(stream >> $0 & 255) }
-        return [UInt8(count >> 16 & 255), UInt8(count >> 8 & 255), UInt8(count & 255), type, flags] + stream + payload
+        return [UInt8(count >> 16 & 255), UInt8(count >> 8 & 255), UInt8(count & 255), type, flags] + word(stream)
+            + payload
     }
 
-    /// A request's head, its fields as literals that enter no table (RFC 7541 §6.2.2), none above 126 bytes.
+    /// A request's head, its fields as literals that enter no table (RFC 7541 §6.2.2).
     static func head(
         _ stream: UInt32, _ method: String, _ path: String, _ fields: [(String, String)] = [], ends: Bool = true
     ) -> [UInt8] {
-        let all = [(":method", method), (":scheme", "http"), (":path", path), (":authority", "api.test")] + fields
-        var block: [UInt8] = []
-        for (name, value) in all {
-            block += [0, UInt8(name.utf8.count)] + Array(name.utf8)
-            block += [UInt8(value.utf8.count)] + Array(value.utf8)
-        }
-        return frame(1, ends ? 5 : 4, stream, block)
+        head(stream, pseudo(method, path) + fields, ends: ends)
     }
+
+    /// The pseudo-fields of a request (RFC 9113 §8.3.1).
+    static func pseudo(_ method: String, _ path: String) -> [(String, String)] {
+        [(":method", method), (":scheme", "http"), (":path", path), (":authority", "api.test")]
+    }
+
+    /// A header block of exactly these fields.
+    static func head(_ stream: UInt32, _ fields: [(String, String)], ends: Bool = true) -> [UInt8] {
+        frame(1, ends ? 5 : 4, stream, block(fields))
+    }
+
+    /// Fields as literals that enter no table.
+    static func block(_ fields: [(String, String)]) -> [UInt8] {
+        fields.flatMap { [0] + literal($0.0) + literal($0.1) }
+    }
+
+    /// A string as it is, without Huffman's code (RFC 7541 §5.2).
+    private static func literal(_ text: String) -> [UInt8] {
+        let bytes = Array(text.utf8)
+        if bytes.count < 127 { return [UInt8(bytes.count)] + bytes }
+        var length: [UInt8] = [127]
+        var rest = bytes.count - 127
+        while rest >= 128 {
+            length.append(UInt8(rest & 127) | 128)
+            rest >>= 7
+        }
+        return length + [UInt8(rest)] + bytes
+    }
+
+    static func settings(_ list: [(UInt16, UInt32)]) -> [UInt8] {
+        frame(4, 0, 0, list.flatMap { [UInt8($0.0 >> 8), UInt8($0.0 & 255)] + word($0.1) })
+    }
+
+    /// Opens a window by so many bytes; stream 0 is the connection's.
+    static func window(_ stream: UInt32, _ count: UInt32) -> [UInt8] { frame(8, 0, stream, word(count)) }
+
+    static func word(_ value: UInt32) -> [UInt8] { [24, 16, 8, 0].map { UInt8(value >> $0 & 255) } }
 
     static func data(_ stream: UInt32, _ text: String, ends: Bool = false) -> [UInt8] {
         frame(0, ends ? 1 : 0, stream, Array(text.utf8))
@@ -38,13 +78,13 @@ final class HTTP2Wire {
 
     func send(_ frames: [UInt8]...) throws { for frame in frames { try wire.send(frame) } }
 
-    /// Reads the next frame: its type, its stream and its payload; nil at the end.
-    func next() throws -> (type: UInt8, stream: UInt32, payload: [UInt8])? {
+    /// Reads the next frame; nil at the end.
+    func next() throws -> (type: UInt8, flags: UInt8, stream: UInt32, payload: [UInt8])? {
         if wire.pending.isEmpty, try !wire.readMore() { return nil }
         let head = try wire.take(9)
         let count = Int(head[0]) << 16 | Int(head[1]) << 8 | Int(head[2])
         let stream = head[5..<9].reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
-        return (head[3], stream, try wire.take(count))
+        return (head[3], head[4], stream, try wire.take(count))
     }
 
     /// Reads up to the frame of this type on this stream, and gives its error code or what else its last four bytes are.

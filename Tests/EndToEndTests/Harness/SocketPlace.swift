@@ -58,7 +58,7 @@ enum SocketPlace: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// Listens; port 0 takes a free one, which `bound` tells.
-    func listen(backlog: CInt = 64) throws -> (descriptor: CInt, bound: SocketPlace) {
+    func listen(backlog: CInt = 1_024) throws -> (descriptor: CInt, bound: SocketPlace) {
         let descriptor = try open()
         var one: CInt = 1
         setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<CInt>.size))

@@ -13,6 +13,7 @@ final class Wire {
     private(set) var wasReset = false
     private var sent: [UInt8] = []
     private var received: [UInt8] = []
+    private var tls: TLSSession?
 
     private static let remembered = 16_384
 
@@ -20,6 +21,24 @@ final class Wire {
     init(adopting descriptor: CInt) { self.descriptor = descriptor }
 
     deinit { close() }
+
+    /// Goes over to TLS: from here on what is sent and read is what is inside of it.
+    func encrypt(offering protocols: [String]) throws {
+        let session = try TLSSession(offering: protocols)
+        while try !session.shakeHands() {
+            try sendRaw(session.takeOutput(), .patient)
+            guard try readMore() else { throw failure("the connection ended in the TLS handshake") }
+            _ = session.open(pending[...])
+            pending.removeAll()
+        }
+        try sendRaw(session.takeOutput(), .patient)
+        guard protocols.contains(session.agreed) else { throw failure("ALPN agreed on \(session.agreed)") }
+        sent.removeAll()
+        received.removeAll()
+        tls = session
+        // What came with the last flight.
+        pending = session.open([])
+    }
 
     /// What went over the wire so far.
     var transcript: String {
@@ -34,7 +53,11 @@ final class Wire {
     /// Writes all of `bytes`, waiting while the peer does not read.
     func send(_ bytes: some Collection<UInt8>, within deadline: Deadline = .patient) throws {
         if sent.count < Self.remembered { sent += bytes.prefix(Self.remembered) }
-        var rest = Array(bytes)[...]
+        try sendRaw(tls?.seal(Array(bytes)) ?? Array(bytes), deadline)
+    }
+
+    private func sendRaw(_ bytes: [UInt8], _ deadline: Deadline) throws {
+        var rest = bytes[...]
         while !rest.isEmpty {
             let flags = CInt(MSG_NOSIGNAL) | CInt(MSG_DONTWAIT)
             let count = rest.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, flags) }
@@ -52,31 +75,51 @@ final class Wire {
     func send(_ text: String) throws { try send(text.utf8) }
 
     /// Ends the own side; the peer can still answer.
-    func endSending() { shutdown(descriptor, CInt(SHUT_WR)) }
+    func endSending() {
+        if let tls { try? sendRaw(tls.sealGoodbye(), .patient) }
+        shutdown(descriptor, CInt(SHUT_WR))
+    }
 
     // MARK: - Reading
 
     /// Reads once; false at the end.
     @discardableResult
     func readMore(_ deadline: Deadline = .patient) throws -> Bool {
-        if isAtEnd { return false }
-        try wait(for: POLLIN, deadline, "nothing more was received")
-        var buffer = [UInt8](repeating: 0, count: 65_536)
-        let count = buffer.withUnsafeMutableBytes { recv(descriptor, $0.baseAddress, $0.count, 0) }
-        guard count > 0 else {
-            isAtEnd = true
-            wasReset = count < 0
-            return false
+        while !isAtEnd {
+            try wait(for: POLLIN, deadline, "nothing more was received")
+            var buffer = [UInt8](repeating: 0, count: 65_536)
+            let count = buffer.withUnsafeMutableBytes { recv(descriptor, $0.baseAddress, $0.count, 0) }
+            guard count > 0 else {
+                isAtEnd = true
+                wasReset = count < 0
+                return false
+            }
+            let plain = tls?.open(buffer[..<count]) ?? Array(buffer[..<count])
+            if received.count < Self.remembered { received += plain.prefix(Self.remembered) }
+            pending += plain
+            if tls?.hasEnded == true { isAtEnd = true }
+            if !plain.isEmpty { return true }
         }
-        if received.count < Self.remembered { received += buffer[..<min(count, Self.remembered)] }
-        pending += buffer[..<count]
-        return true
+        return false
     }
 
     /// Whether there is something to read, or the end, at this moment.
     var isReadable: Bool {
         var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         return poll(&entry, 1, 0) > 0
+    }
+
+    /// Waits, without reading, until something has come and nothing more does: the peer cannot go on.
+    func awaitStandstill() throws {
+        var last: CInt = 0
+        var same = 0
+        try eventually("nothing more comes while nothing is read") {
+            var waiting: CInt = 0
+            _ = ioctl(descriptor, UInt(FIONREAD), &waiting)
+            same = waiting > 0 && waiting == last ? same + 1 : 0
+            last = waiting
+            return same >= 20
+        }
     }
 
     /// Reads exactly `count` bytes.

@@ -1,0 +1,106 @@
+import Foundation
+import Synchronization
+import Testing
+
+/// Well-behaved clients that go on asking, each on a connection of its own, while others attack.
+final class Bystander: Sendable {
+    /// The path that they ask for; the upstream answers it with `ok`.
+    static let path = "/bystander"
+    /// Within which time each of their requests has to be answered (security.md §2.4).
+    private static let patience = Duration.seconds(2)
+
+    private let state = Mutex(State())
+
+    private struct State {
+        var running = 0
+        var isStopped = false
+        var answers = 0
+        var slowest = Duration.zero
+        var faults: [String] = []
+    }
+
+    /// Begins to ask.
+    init(_ edge: EdgeGateway, _ kinds: [ConnectionKind] = [.http1, .secureHTTP2]) throws {
+        for kind in kinds {
+            let client = Asking(try edge.client(kind))
+            state.withLock { $0.running += 1 }
+            Thread { self.ask(client) }.start()
+        }
+    }
+
+    /// A client that one thread alone uses.
+    private struct Asking: @unchecked Sendable {
+        let client: EdgeClient
+        init(_ client: EdgeClient) { self.client = client }
+    }
+
+    private func ask(_ asking: Asking) {
+        let request = EdgeRequest("GET", Self.path)
+        while !state.withLock({ $0.isStopped }) {
+            let began = ContinuousClock.now
+            let result = Result { try asking.client.exchange(request) }
+            let time = ContinuousClock.now - began
+            let isStopped = state.withLock { state in
+                switch result {
+                case .success(let outcome) where outcome.status == 200 && outcome.text == "ok": state.answers += 1
+                case .success(let outcome): state.faults.append("\(asking.client.kind.rawValue): \(outcome)")
+                case .failure(let error): state.faults.append("\(asking.client.kind.rawValue): \(error)")
+                }
+                state.slowest = max(state.slowest, time)
+                return state.isStopped || !state.faults.isEmpty
+            }
+            if isStopped { break }
+            // So that it is the attack that is felt, and not the bystander.
+            Thread.sleep(forTimeInterval: 0.003)
+        }
+        state.withLock { $0.running -= 1 }
+    }
+
+    /// Stops them: every request of theirs had its answer in time.
+    func stop(_ attack: String) throws {
+        state.withLock { $0.isStopped = true }
+        try eventually("the bystanders stop") { state.withLock { $0.running == 0 } }
+        let seen = state.withLock { $0 }
+        #expect(seen.faults.isEmpty, "\(attack): \(seen.faults)")
+        #expect(seen.answers > 0 && seen.slowest < Self.patience, "\(attack): \(seen.answers), \(seen.slowest)")
+    }
+}
+
+extension EdgeGateway {
+    /// Runs an attack twice, the first time so that what memory is kept for good is there. Meanwhile the process lives and
+    /// serves others; afterwards it has given back what the attack took.
+    func withstand(_ name: String, _ attack: () throws -> Void) throws {
+        let bystander = try Bystander(self)
+        try attack()
+        let before = try settledMemory()
+        try attack()
+        try bystander.stop(name)
+        try expectMemory(name, near: before)
+    }
+
+    /// The resident memory once it has stopped to change, in KiB.
+    func settledMemory() throws -> Int {
+        var last = 0
+        var same = 0
+        try eventually("memory rests") {
+            let now = try process.kibibytes("VmRSS")
+            same = abs(now - last) < 128 ? same + 1 : 0
+            last = now
+            return same >= 8
+        }
+        return last
+    }
+
+    /// The process lives, and its memory comes back to within a tenth of what it was.
+    func expectMemory(_ name: String, near before: Int) throws {
+        var now = 0
+        let deadline = Deadline(.seconds(10))
+        repeat {
+            try #require(process.exitCode == nil, "\(name): \(process.transcript)")
+            now = try process.kibibytes("VmRSS")
+            if now <= before + before / 10 { return }
+            Thread.sleep(forTimeInterval: 0.01)
+        } while !deadline.hasPassed
+        Issue.record("\(name): \(before) KiB before, \(now) KiB after")
+    }
+}
