@@ -38,6 +38,9 @@ struct HTTP2Budget {
     /// counts; CVE-2019-9518). It also bounds frames that are passed over without being counted.
     static let mostInputForStream: UInt64 = 65_536
     static let mostInput: UInt64 = 8_388_608
+    /// Frames that wait to be sent: what a client that reads nothing makes us say (CVE-2019-9514, CVE-2019-9517). Far above
+    /// an answer, its interim ones and a window for each stream.
+    static let mostUnread = 2_000
 
     /// A budget of which nothing is spent.
     init() {}
@@ -119,6 +122,9 @@ struct HTTP2Budget {
         streamErrors.spend(Self.mostResets, in: Self.resetPeriod, at: now) ? nil : .streamErrors
     }
 
+    /// So many frames wait to be sent.
+    func unread(_ count: Int) -> HTTP2Flood? { count > Self.mostUnread ? .unreadFrames : nil }
+
     // MARK: - Work that was begun
 
     /// The client gave up a request that was in work. Servers behind us may still be busy with it, though we have hung
@@ -134,7 +140,7 @@ struct HTTP2Budget {
 /// A bound that a client has passed.
 public enum HTTP2Flood: UInt8, CaseIterable, Sendable {
     case resets, streamErrors, emptyFrames, continuations, settings, pings, windowUpdates, priorities, ignoredFrames
-    case fields
+    case fields, unreadFrames
 
     /// The word for logs and counters.
     public var name: StaticString {
@@ -149,6 +155,7 @@ public enum HTTP2Flood: UInt8, CaseIterable, Sendable {
         case .priorities: "priorities"
         case .ignoredFrames: "ignored_frames"
         case .fields: "fields"
+        case .unreadFrames: "unread_frames"
         }
     }
 }

@@ -113,6 +113,9 @@ final class HTTP2Connection {
                 end(isForeign ? NGHTTP2_PROTOCOL_ERROR : NGHTTP2_INTERNAL_ERROR)
             }
         }
+        if flood == nil, phase == .open, outputIsBlocked {
+            flood = budget.unread(nghttp2_session_get_outbound_queue_size(session))
+        }
         cutOffIfFlooded()
         updateReadLimit()
         sendLater()
