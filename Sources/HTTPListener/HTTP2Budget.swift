@@ -14,6 +14,7 @@ struct HTTP2Budget {
     private var priorities = 0
     private var streams = 0
     private var dataFramesSent = 0
+    private var earnedPings = 0
     private var fields = 0
     private var fieldBytes = 0
     private var abandoned = AbandonedWork()
@@ -26,6 +27,9 @@ struct HTTP2Budget {
     /// SETTINGS, PING and frames of unknown types in a second (CVE-2019-9512, CVE-2019-9515).
     static let mostControlFrames: UInt64 = 100
     static let controlPeriod: UInt64 = 1_000
+    /// Pings that DATA frames have earned and that are kept for later: clients measure the way while an answer comes (gRPC's
+    /// do so with each round trip), and such a ping costs less than the frame that caused it.
+    static let mostEarnedPings = 1_000
     /// Frames without content in a row, and CONTINUATION frames in a row (CVE-2019-9518, CVE-2024-27316).
     static let mostEmptyFrames = 1
     static let mostContinuations = 5
@@ -38,6 +42,12 @@ struct HTTP2Budget {
     /// counts; CVE-2019-9518). It also bounds frames that are passed over without being counted.
     static let mostInputForStream: UInt64 = 65_536
     static let mostInput: UInt64 = 8_388_608
+    /// What a client may say for each DATA frame that it gets, in bytes: two windows and a ping (13, 13 and 17). An answer
+    /// without an end would use up any bound otherwise.
+    static let inputForData: UInt64 = 43
+    /// Bytes before the content of a frame, which count as body where there is content: a body in small pieces may be as long
+    /// as any other.
+    private static let frameHeader: UInt64 = 9
     /// Frames that wait to be sent: what a client that reads nothing makes us say (CVE-2019-9514, CVE-2019-9517). Far above
     /// an answer, its interim ones and a window for each stream.
     static let mostUnread = 2_000
@@ -51,6 +61,7 @@ struct HTTP2Budget {
     mutating func received(_ type: UInt8, flags: UInt8, length: Int, at now: UInt64) -> HTTP2Flood? {
         switch HTTP2FrameType(rawValue: type) {
         case .data:
+            if length > 0 { input -= min(input, Self.frameHeader) }
             return empty(length, isEnd: flags & Self.endStream != 0)
         case .headers:
             // Trailers count as a stream, too: there are at most as many of them as of streams.
@@ -66,6 +77,10 @@ struct HTTP2Budget {
         case .settings:
             return settings.spend(Self.mostControlFrames, in: Self.controlPeriod, at: now) ? nil : .settings
         case .ping:
+            if earnedPings > 0 {
+                earnedPings -= 1
+                return nil
+            }
             return pings.spend(Self.mostControlFrames, in: Self.controlPeriod, at: now) ? nil : .pings
         case .windowUpdate:
             windowUpdates += 1
@@ -114,8 +129,12 @@ struct HTTP2Budget {
 
     // MARK: - What we do
 
-    /// A DATA frame was sent: the client may open windows for it.
-    mutating func dataSent() { dataFramesSent += 1 }
+    /// A DATA frame was sent: the client may open windows for it, and send a ping.
+    mutating func dataSent() {
+        dataFramesSent += 1
+        if earnedPings < Self.mostEarnedPings { earnedPings += 1 }
+        input -= min(input, Self.inputForData)
+    }
 
     /// A stream was reset by us for something that the client did.
     mutating func streamFailed(at now: UInt64) -> HTTP2Flood? {

@@ -56,6 +56,51 @@ import Testing
         }
     }
 
+    /// What a client says about an answer that comes, it may say for as long as the answer lasts: gRPC's clients ping with
+    /// each round trip, and every client opens its windows.
+    @Test func anAnswerWithoutAnEndUsesNothingUp() {
+        var budget = HTTP2Budget()
+        #expect(budget.received(HTTP2FrameType.headers.rawValue, flags: Self.endHeaders, length: 20, at: 0) == nil)
+        for round in 0..<1_000_000 {
+            budget.dataSent()
+            var flood = budget.receivedInput(13 + 13 + 17)
+            for type in [HTTP2FrameType.windowUpdate, .windowUpdate, .ping] where flood == nil {
+                flood = budget.received(type.rawValue, flags: 0, length: type == .ping ? 8 : 4, at: 1_000_000)
+            }
+            guard flood == nil else {
+                Issue.record("\(String(describing: flood)) after \(round) frames of data")
+                return
+            }
+        }
+    }
+
+    /// A gRPC client may send small messages on one stream for days.
+    @Test func aBodyOfSmallPiecesUsesNothingUp() {
+        var budget = HTTP2Budget()
+        #expect(budget.received(HTTP2FrameType.headers.rawValue, flags: Self.endHeaders, length: 20, at: 0) == nil)
+        for round in 0..<2_000_000 {
+            var flood = budget.receivedInput(9 + 6)
+            if flood == nil {
+                flood = budget.received(HTTP2FrameType.data.rawValue, flags: 0, length: 6, at: 1_000_000)
+            }
+            budget.receivedBody(6)
+            guard flood == nil else {
+                Issue.record("\(String(describing: flood)) after \(round) messages")
+                return
+            }
+        }
+    }
+
+    @Test func earnedPingsAreNotKeptForEver() {
+        var budget = HTTP2Budget()
+        for _ in 0..<10_000 { budget.dataSent() }
+        var pings = 0
+        while budget.received(HTTP2FrameType.ping.rawValue, flags: 0, length: 8, at: 1_000_000) == nil, pings < 5_000 {
+            pings += 1
+        }
+        #expect(pings == 1_100)
+    }
+
     @Test func unknownFramesHaveABound() {
         var budget = HTTP2Budget()
         for index in 0...100 {
