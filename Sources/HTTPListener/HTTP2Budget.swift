@@ -61,7 +61,6 @@ struct HTTP2Budget {
     mutating func received(_ type: UInt8, flags: UInt8, length: Int, at now: UInt64) -> HTTP2Flood? {
         switch HTTP2FrameType(rawValue: type) {
         case .data:
-            if length > 0 { input -= min(input, Self.frameHeader) }
             return empty(length, isEnd: flags & Self.endStream != 0)
         case .headers:
             // Trailers count as a stream, too: there are at most as many of them as of streams.
@@ -99,8 +98,8 @@ struct HTTP2Budget {
         return input > Self.mostInput + UInt64(streams) * Self.mostInputForStream ? .ignoredFrames : nil
     }
 
-    /// So much of the input was part of a body that was taken.
-    mutating func receivedBody(_ count: Int) { input -= min(input, UInt64(count)) }
+    /// So much of the input was a piece of a body that was taken.
+    mutating func receivedBody(_ count: Int) { input -= min(input, UInt64(count) + Self.frameHeader) }
 
     /// A header block begins to be read.
     mutating func blockBegan() {
