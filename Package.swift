@@ -36,25 +36,27 @@ let package = Package(
         .target(name: "FeatureFlags", dependencies: ["ByteBuffers", "JSON"]),
         .target(name: "GatewayConfig", dependencies: ["ByteBuffers", "JSON"]),
         .target(name: "Routing", dependencies: ["ByteBuffers", "HTTPMessage"]),
+        .target(name: "HTTP2Framing", dependencies: ["ByteBuffers", "CNghttp2"]),
         .target(name: "DistributedTracing", dependencies: ["ByteBuffers", "HTTPMessage"]),
         .target(name: "Telemetry", dependencies: ["ByteBuffers"]),
         .target(name: "Aggregation", dependencies: ["ByteBuffers", "JSON"]),
         .target(
-            name: "HTTPListener", dependencies: ["ByteBuffers", "EventLoops", "HTTPMessage", "CNghttp2", "COpenSSL"]),
+            name: "HTTPListener",
+            dependencies: ["ByteBuffers", "EventLoops", "HTTP2Framing", "HTTPMessage", "COpenSSL"]),
         .target(name: "Upstreams", dependencies: ["ByteBuffers", "EventLoops", "HTTPMessage", "CLibcurl"]),
         .target(
             name: "GatewayCore",
             dependencies: [
-                "ByteBuffers", "EventLoops", "HTTPMessage", "HTTPListener", "Upstreams", "JSON", "FeatureFlags",
+                "ByteBuffers", "EventLoops", "HTTP2Framing", "HTTPMessage", "HTTPListener", "Upstreams", "JSON",
+                "FeatureFlags",
                 "GatewayConfig", "Routing", "DistributedTracing", "Telemetry", "Aggregation",
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .target(
             name: "Admin",
             dependencies: [
-                "ByteBuffers", "EventLoops", "FeatureFlags", "GatewayConfig", "GatewayCore", "HTTPListener",
-                "HTTPMessage",
-                "JSON",
+                "ByteBuffers", "EventLoops", "FeatureFlags", "GatewayConfig", "GatewayCore", "HTTP2Framing",
+                "HTTPListener", "HTTPMessage", "JSON",
             ]),
         .executableTarget(
             name: "banyan",
@@ -93,10 +95,11 @@ let package = Package(
         .testTarget(name: "TelemetryTests", dependencies: ["ByteBuffers", "Telemetry"]),
         .testTarget(name: "AggregationTests", dependencies: ["Aggregation", "ByteBuffers", "JSON"]),
         .testTarget(
-            name: "UpstreamsTests", dependencies: ["ByteBuffers", "CLibcurl", "EventLoops", "HTTPMessage", "Upstreams"]),
+            name: "UpstreamsTests",
+            dependencies: ["ByteBuffers", "CLibcurl", "EventLoops", "HTTPMessage", "Upstreams"]),
         .testTarget(
             name: "HTTPListenerTests",
-            dependencies: ["ByteBuffers", "COpenSSL", "EventLoops", "HTTPListener", "HTTPMessage"]),
+            dependencies: ["ByteBuffers", "COpenSSL", "EventLoops", "HTTP2Framing", "HTTPListener", "HTTPMessage"]),
         .testTarget(name: "TaskSystemTests", dependencies: ["tasksystem"]),
         .testTarget(
             name: "EndToEndTests", dependencies: ["CNghttp2", "COpenSSL", "banyan", "tasksystem"],

@@ -2,6 +2,7 @@ import ByteBuffers
 import FeatureFlags
 import GatewayConfig
 import GatewayCore
+import HTTP2Framing
 import HTTPListener
 import HTTPMessage
 import JSON

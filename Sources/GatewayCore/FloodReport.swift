@@ -1,5 +1,5 @@
 import EventLoops
-package import HTTPListener
+package import HTTP2Framing
 import Logging
 
 /// Clients of HTTP/2 that were cut off for a flood: counted by kind, and told in the log, at most once a second.

@@ -3,6 +3,7 @@ import DistributedTracing
 import EventLoops
 import FeatureFlags
 import Glibc
+import HTTP2Framing
 import HTTPListener
 import Synchronization
 import Telemetry

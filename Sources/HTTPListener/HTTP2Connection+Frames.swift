@@ -1,19 +1,18 @@
 import ByteBuffers
-import CNghttp2
+import HTTP2Framing
 import HTTPMessage
 
 /// What nghttp2 tells of frames that came.
 extension HTTP2Connection {
     /// A header block begins.
-    func blockBegan(_ frame: UnsafePointer<nghttp2_frame>) -> CInt {
-        let id = banyan_h2_header(frame).stream_id
+    func beginBlock(_ id: Int32, opens: Bool) {
         budget.blockBegan()
         block = .ignored
         blockStream = nil
-        if banyan_h2_headers_category(frame) == NGHTTP2_HCAT_REQUEST {
+        if opens {
             guard let stream = openStream(id) else {
-                reset(id, NGHTTP2_REFUSED_STREAM)
-                return 0
+                reset(id, .refusedStream)
+                return
             }
             block = .request
             blockStream = stream
@@ -22,35 +21,30 @@ extension HTTP2Connection {
             block = .trailers
             blockStream = stream
         }
-        return 0
     }
 
     /// A field of the block has been decoded.
-    func fieldReceived(_ name: Span<UInt8>, _ value: Span<UInt8>) -> CInt {
+    func takeField(_ name: Span<UInt8>, _ value: Span<UInt8>) -> Bool {
         if let flood = budget.receivedField(name: name.count, value: value.count) { return refuse(flood) }
-        guard let stream = blockStream else { return 0 }
+        guard let stream = blockStream else { return true }
         switch block {
         case .none, .ignored: break
         case .request: if let exchange = stream.exchange { parser.add(name, value, to: &exchange.head) }
         case .trailers:
             if stream.trailerFault == nil { stream.trailerFault = stream.trailers.add(name, value) }
         }
-        return 0
+        return true
     }
 
     /// A frame is whole; for a header block it is told once, when the block ends.
-    func frameReceived(_ frame: UnsafePointer<nghttp2_frame>) -> CInt {
-        let header = banyan_h2_header(frame)
-        let endsStream = header.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0
-        switch HTTP2FrameType(rawValue: header.type) {
-        case .headers: blockEnded(endsStream: endsStream)
-        case .data: if endsStream { stream(header.stream_id)?.requestEnded() }
+    func takeFrame(_ frame: HTTP2Frame) {
+        switch frame.type {
+        case .headers: blockEnded(endsStream: frame.endsStream)
+        case .data: if frame.endsStream { stream(frame.stream)?.requestEnded() }
         case .settings: isGreeted = true
-        case .ping:
-            if header.flags & UInt8(NGHTTP2_FLAG_ACK.rawValue) != 0 { pingAnswered() }
+        case .ping: if frame.isAcknowledgement { pingAnswered() }
         default: break
         }
-        return 0
     }
 
     private func blockEnded(endsStream: Bool) {
@@ -82,19 +76,15 @@ extension HTTP2Connection {
     }
 
     /// A piece of a body has come.
-    func dataReceived(_ id: Int32, _ bytes: Span<UInt8>) -> CInt {
-        guard let stream = stream(id) else {
-            consumed(bytes.count, of: id)
-            return 0
-        }
+    func takeData(_ id: Int32, _ bytes: Span<UInt8>) {
+        guard let stream = stream(id) else { return consumed(bytes.count, of: id) }
         budget.receivedBody(bytes.count)
         stream.dataReceived(bytes)
-        return 0
     }
 
     /// Stops nghttp2: the client has passed a bound.
-    private func refuse(_ flood: HTTP2Flood) -> CInt {
+    private func refuse(_ flood: HTTP2Flood) -> Bool {
         self.flood = flood
-        return NGHTTP2_ERR_CALLBACK_FAILURE.rawValue
+        return false
     }
 }

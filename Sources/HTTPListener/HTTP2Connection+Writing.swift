@@ -1,109 +1,80 @@
 import ByteBuffers
-import CNghttp2
 import EventLoops
+import HTTP2Framing
 
 /// How frames go out: those that are ready are gathered, up to a bound, and sent together.
 extension HTTP2Connection {
     // MARK: - What streams ask for
 
     /// Resets the stream `id`.
-    func reset(_ id: Int32, _ code: nghttp2_error_code) {
-        guard phase == .open, let session else { return }
-        nghttp2_submit_rst_stream(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), id, code.rawValue)
+    func reset(_ id: Int32, _ code: HTTP2ErrorCode) {
+        guard phase == .open else { return }
+        submitReset(id, code)
         sendLater()
     }
 
     /// Takes the interim head that the exchange has written.
     func submitInterim(_ stream: HTTP2Stream, _ exchange: ServerExchange) {
-        guard phase == .open, let session else { return }
-        server.responseHead.read(&exchange.output) { fields, count in
-            nghttp2_submit_headers(
-                session, UInt8(NGHTTP2_FLAG_NONE.rawValue), stream.id, nil, fields, count, nil)
-        }
+        guard phase == .open else { return }
+        server.fieldList.readAnswer(&exchange.output) { submitInterim(stream.id, $0) }
         sendLater()
     }
 
     /// Takes the final head that the exchange has written; without a body it ends the answer.
     func submitHead(_ stream: HTTP2Stream, _ exchange: ServerExchange, hasBody: Bool) {
-        guard phase == .open, let session else { return }
-        server.responseHead.read(&exchange.output) { fields, count in
-            if hasBody {
-                var source = HTTP2Callbacks.bodySource(of: stream)
-                nghttp2_submit_response(session, stream.id, fields, count, &source)
-            } else {
-                nghttp2_submit_response(session, stream.id, fields, count, nil)
-            }
-        }
+        guard phase == .open else { return }
+        server.fieldList.readAnswer(&exchange.output) { submitAnswer(stream.id, $0, hasBody: hasBody) }
         sendLater()
     }
 
-    /// Takes the trailers of a stream's answer; called from ``HTTP2Stream/provide(atMost:_:)``.
-    func submitTrailers(_ stream: HTTP2Stream) {
-        guard let session else { return }
-        server.responseHead.readTrailers(&stream.answer.trailers) { fields, count in
-            nghttp2_submit_trailer(session, stream.id, fields, count)
-        }
+    /// Takes the trailers of a stream's answer, called from ``HTTP2Stream/provide(atMost:)``; false when there is nothing in
+    /// them that may be sent.
+    func submitTrailers(_ stream: HTTP2Stream) -> Bool {
+        server.fieldList.readTrailers(&stream.answer.trailers) { submitTrailers(stream.id, $0) }
     }
 
     /// There are bytes again for a stream that had none.
     func resume(_ id: Int32) {
-        guard phase == .open, let session else { return }
-        nghttp2_session_resume_data(session, id)
+        if phase == .open { resumeBody(of: id) }
     }
 
     // MARK: - What nghttp2 asks for
 
     /// Takes a DATA frame: its header, and so many bytes of its stream's answer.
-    func sendData(
-        _ frame: UnsafePointer<nghttp2_frame>, _ header: UnsafePointer<UInt8>, _ count: Int
-    ) -> CInt {
-        guard server.gathered.count < ConnectionLimits.gatherBytes else { return NGHTTP2_ERR_WOULDBLOCK.rawValue }
-        guard let stream = stream(banyan_h2_header(frame).stream_id) else {
-            return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue
-        }
-        // SAFETY: nghttp2 gives the nine bytes of a frame's header, valid during the call.
-        server.gathered.append(Span(_unsafeElements: UnsafeBufferPointer(start: header, count: 9)))
+    func writeData(of id: Int32, header: Span<UInt8>, count: Int) -> HTTP2Taking {
+        guard server.gathered.count < ConnectionLimits.gatherBytes else { return .later }
+        guard let stream = stream(id) else { return .streamIsGone }
+        server.gathered.append(header)
         stream.takeBody(count, into: &server.gathered)
-        return 0
+        return .taken
     }
 
     /// A frame has been gathered.
-    func frameSent(_ frame: UnsafePointer<nghttp2_frame>) -> CInt {
-        let header = banyan_h2_header(frame)
-        switch HTTP2FrameType(rawValue: header.type) {
+    func noteSent(_ frame: HTTP2Frame) {
+        switch frame.type {
         case .data:
             budget.dataSent()
             fallthrough
         case .headers:
             // The rest of a request that has its answer is not wanted (RFC 9113 §8.1).
-            if header.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0,
-                let stream = stream(header.stream_id), !stream.hasEndStream
-            {
-                stream.reset(NGHTTP2_NO_ERROR)
-            }
-        case .reset: noteReset(banyan_h2_reset_code(frame))
+            if frame.endsStream, let stream = stream(frame.stream), !stream.hasEndStream { stream.reset(.noError) }
+        case .reset: noteReset(frame.code)
         default: break
         }
-        return 0
     }
 
     /// Counts the resets that a client has brought about.
     private func noteReset(_ code: UInt32) {
-        switch nghttp2_error_code(code) {
-        case NGHTTP2_PROTOCOL_ERROR, NGHTTP2_FLOW_CONTROL_ERROR, NGHTTP2_STREAM_CLOSED, NGHTTP2_FRAME_SIZE_ERROR,
-            NGHTTP2_REFUSED_STREAM:
+        switch HTTP2ErrorCode(rawValue: code) {
+        case .protocolError, .flowControlError, .streamClosed, .frameSizeError, .refusedStream:
             if let flood = budget.streamFailed(at: connection.loop.now) { self.flood = flood }
         default: break
         }
     }
 
     /// A frame cannot be sent: of a head that is too large, for instance.
-    func frameNotSent(_ frame: UnsafePointer<nghttp2_frame>) -> CInt {
-        let header = banyan_h2_header(frame)
-        if HTTP2FrameType(rawValue: header.type) == .headers {
-            stream(header.stream_id)?.reset(NGHTTP2_INTERNAL_ERROR)
-        }
-        return 0
+    func noteNotSent(_ frame: HTTP2Frame) {
+        if frame.type == .headers { stream(frame.stream)?.reset(.internalError) }
     }
 
     // MARK: - Sending
@@ -120,9 +91,7 @@ extension HTTP2Connection {
             if isGone || phase == .closed { return }
         }
         unblocked()
-        if let session, nghttp2_session_want_read(session) == 0, nghttp2_session_want_write(session) == 0 {
-            endWriting()
-        }
+        if isAlive, isDone { endWriting() }
     }
 
     /// Sends what the system did not take before; false when it takes no more, or the connection is gone.
@@ -139,23 +108,17 @@ extension HTTP2Connection {
 
     /// Gathers frames up to the bound; says whether there may be more.
     private func gather() -> Bool {
-        guard let session else { return false }
-        var more = true
-        let status: Int = inSession {
-            while server.gathered.count < ConnectionLimits.gatherBytes {
-                var bytes: UnsafePointer<UInt8>?
-                let count = nghttp2_session_mem_send(session, &bytes)
-                guard count > 0, let bytes else {
-                    more = server.gathered.count >= ConnectionLimits.gatherBytes
-                    return count
-                }
-                // SAFETY: nghttp2 gives so many bytes, valid until it is called again.
-                server.gathered.append(Span(_unsafeElements: UnsafeBufferPointer(start: bytes, count: count)))
+        while server.gathered.count < ConnectionLimits.gatherBytes {
+            switch next({ server.gathered.append($0) }) {
+            case .bytes: break
+            // A DATA frame for which there was no room is offered again.
+            case .nothing: return server.gathered.count >= ConnectionLimits.gatherBytes && phase != .closed
+            case .failed:
+                if phase != .closed { connection.close() }
+                return false
             }
-            return 0
         }
-        if status < 0 { connection.close() }
-        return more && phase != .closed
+        return phase != .closed
     }
 
     /// Sends what was gathered, and keeps what the system does not take; false when that is something.

@@ -1,21 +1,19 @@
 import ByteBuffers
-import CNghttp2
 import EventLoops
+import HTTP2Framing
 import HTTPMessage
 
 /// HTTP/2 on a connection: one session of nghttp2, and a stream for each request in work.
 ///
 /// What comes in is handed to nghttp2 at once; what goes out is gathered at the end of the loop's turn and sent with one
 /// call to the system. An idle connection owns no buffers.
-final class HTTP2Connection {
+final class HTTP2Connection: HTTP2Session {
     let connection: Connection
     let server: HTTPServer
-    /// nghttp2's side; nil once it is deleted.
-    private(set) var session: OpaquePointer?
     private(set) var phase = Phase.open
     var parser: HTTP2RequestParser
-    var budget = HTTP2Budget()
-    private var scanner = HTTP2FrameScanner()
+    var budget = HTTP2Budget(of: .client)
+    private var scanner = HTTP2FrameScanner(of: .client)
     /// The streams that have an exchange, in no order.
     private(set) var streams: [HTTP2Stream] = []
     private var spare: [HTTP2Stream] = []
@@ -38,7 +36,6 @@ final class HTTP2Connection {
     /// What the system has not taken yet.
     var held = ByteBuffer()
     var outputIsBlocked = false
-    private var isInSession = false
 
     enum Phase {
         case open
@@ -72,49 +69,30 @@ final class HTTP2Connection {
         self.connection = connection
         server = connection.server
         parser = HTTP2RequestParser(limits: connection.server.limits.head)
-        guard let session = server.http2Callbacks.makeSession(for: self) else { return nil }
-        self.session = session
-        let settings = [
-            nghttp2_settings_entry(
-                settings_id: Int32(NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS.rawValue),
-                value: UInt32(clamping: server.limits.streams)),
-            nghttp2_settings_entry(
-                settings_id: Int32(NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE.rawValue), value: ConnectionLimits.streamWindow),
-            nghttp2_settings_entry(
-                settings_id: Int32(NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE.rawValue),
-                value: UInt32(clamping: server.limits.head.head)),
-            nghttp2_settings_entry(
-                settings_id: Int32(NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES.rawValue), value: 1),
-        ]
-        nghttp2_submit_settings(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), settings, settings.count)
-        nghttp2_session_set_local_window_size(
-            session, UInt8(NGHTTP2_FLAG_NONE.rawValue), 0, ConnectionLimits.connectionWindow)
+        super.init(connection.server.http2Callbacks)
+        submit(
+            [
+                HTTP2Setting(.maxConcurrentStreams, UInt32(clamping: server.limits.streams)),
+                HTTP2Setting(.initialWindowSize, ConnectionLimits.streamWindow),
+                HTTP2Setting(.maxHeaderListSize, UInt32(clamping: server.limits.head.head)),
+                HTTP2Setting(.noRFC7540Priorities, 1),
+            ], connectionWindow: ConnectionLimits.connectionWindow)
         sendLater()
     }
-
-    deinit { nghttp2_session_del(session) }
 
     // MARK: - Reading
 
     /// Takes what the client has sent.
     func received(_ input: Span<UInt8>) {
-        guard phase == .open, let session else { return }
+        guard phase == .open else { return }
         flood = scan(input)
-        let status =
-            flood != nil
-            ? 0
-            : inSession {
-                input.withUnsafeBufferPointer { nghttp2_session_mem_recv(session, $0.baseAddress, $0.count) }
-            }
-        if status < 0, phase == .open {
-            if status == Int(NGHTTP2_ERR_FLOODED.rawValue), flood == nil { flood = .pings }
-            if flood == nil {
-                let isForeign = status == Int(NGHTTP2_ERR_BAD_CLIENT_MAGIC.rawValue)
-                end(isForeign ? NGHTTP2_PROTOCOL_ERROR : NGHTTP2_INTERNAL_ERROR)
-            }
+        let intake = flood == nil ? take(input) : .taken
+        if intake != .taken, phase == .open {
+            if intake == .flooded, flood == nil { flood = .pings }
+            if flood == nil { end(intake == .foreign ? .protocolError : .internalError) }
         }
         if flood == nil, phase == .open, outputIsBlocked {
-            flood = budget.unread(nghttp2_session_get_outbound_queue_size(session))
+            flood = budget.unread(unsentFrames)
         }
         cutOffIfFlooded()
         updateReadLimit()
@@ -128,25 +106,24 @@ final class HTTP2Connection {
             ?? scanner.next(input) { budget.received($0, flags: $1, length: $2, at: now) }
     }
 
-    /// Calls nghttp2, and deletes the session afterwards if the connection was closed meanwhile.
-    func inSession<Result>(_ body: () -> Result) -> Result {
-        isInSession = true
-        let result = body()
-        isInSession = false
-        if phase == .closed { deleteSession() }
-        return result
-    }
+    // MARK: - Events of the session
 
-    private func deleteSession() {
-        nghttp2_session_del(session)
-        session = nil
+    override func blockBegan(_ stream: Int32, opens: Bool) { beginBlock(stream, opens: opens) }
+    override func fieldReceived(_ name: Span<UInt8>, _ value: Span<UInt8>) -> Bool { takeField(name, value) }
+    override func frameReceived(_ frame: HTTP2Frame) { takeFrame(frame) }
+    override func dataReceived(_ stream: Int32, _ bytes: Span<UInt8>) { takeData(stream, bytes) }
+    override func frameSent(_ frame: HTTP2Frame) { noteSent(frame) }
+    override func frameNotSent(_ frame: HTTP2Frame) { noteNotSent(frame) }
+    override func nextBody(of id: Int32, atMost most: Int) -> HTTP2Body { stream(id)?.provide(atMost: most) ?? .later }
+    override func sendData(of stream: Int32, header: Span<UInt8>, count: Int) -> HTTP2Taking {
+        writeData(of: stream, header: header, count: count)
     }
 
     // MARK: - Streams
 
     /// The stream that nghttp2 knows by `id`, if it is served.
     func stream(_ id: Int32) -> HTTP2Stream? {
-        guard let session, let pointer = nghttp2_session_get_stream_user_data(session, id) else { return nil }
+        guard let pointer = object(of: id) else { return nil }
         // SAFETY: the pointer was made from a stream that this connection keeps until nghttp2 has closed it.
         let stream = Unmanaged<HTTP2Stream>.fromOpaque(pointer).takeUnretainedValue()
         return stream.slot >= 0 ? stream : nil
@@ -154,23 +131,21 @@ final class HTTP2Connection {
 
     /// Makes room for the stream `id`; nil when there is none.
     func openStream(_ id: Int32) -> HTTP2Stream? {
-        guard phase == .open, let session,
+        guard phase == .open,
             budget.mayBegin(beside: streams.count, most: server.limits.streams, at: connection.loop.now)
         else { return nil }
         let stream = spare.popLast() ?? HTTP2Stream(of: self)
         stream.slot = streams.count
         streams.append(stream)
         stream.open(id, server.takeExchange())
-        nghttp2_session_set_stream_user_data(session, id, Unmanaged.passUnretained(stream).toOpaque())
-        // All streams get their share in turn, whatever a client says: else one of them could hold up the others.
-        var priority = nghttp2_extpri(urgency: UInt32(NGHTTP2_EXTPRI_DEFAULT_URGENCY), inc: 1)
-        nghttp2_session_change_extpri_stream_priority(session, id, &priority, 1)
+        setObject(Unmanaged.passUnretained(stream).toOpaque(), of: id)
+        shareEvenly(id)
         return stream
     }
 
     /// nghttp2 has closed the stream.
-    func streamClosed(_ id: Int32) -> CInt {
-        guard let stream = stream(id) else { return 0 }
+    override func streamClosed(_ id: Int32, _ code: UInt32) {
+        guard let stream = stream(id) else { return }
         if stream.isInWork { workWasAbandoned() }
         if blockStream === stream { blockStream = nil }
         let last = streams.removeLast()
@@ -181,7 +156,6 @@ final class HTTP2Connection {
         stream.slot = -1
         stream.closed()
         if spare.count < server.limits.streams { spare.append(stream) }
-        return 0
     }
 
     /// A request that was in work is given up because of its client.
@@ -207,12 +181,8 @@ final class HTTP2Connection {
 
     /// The exchange has taken so many bytes of a body: the client may send as many more. Stream 0 is the connection.
     func consumed(_ count: Int, of id: Int32) {
-        guard count > 0, phase == .open, let session else { return }
-        if id == 0 {
-            nghttp2_session_consume_connection(session, count)
-        } else {
-            nghttp2_session_consume(session, id, count)
-        }
+        guard count > 0, phase == .open else { return }
+        if id == 0 { consumeOfConnection(count) } else { consume(count, of: id) }
         sendLater()
     }
 
@@ -247,16 +217,16 @@ final class HTTP2Connection {
     /// Cuts a client off that has passed a bound.
     func cutOffIfFlooded() {
         guard let flood, phase == .open else { return }
-        end(NGHTTP2_ENHANCE_YOUR_CALM)
+        end(.enhanceYourCalm)
         server.clientWasCutOff(flood)
     }
 
     /// Ends the connection with an error: what is in work is given up.
-    func end(_ code: nghttp2_error_code) {
-        guard phase == .open, let session else { return }
+    func end(_ code: HTTP2ErrorCode) {
+        guard phase == .open else { return }
         phase = .ending
         giveUpStreams()
-        nghttp2_session_terminate_session(session, code.rawValue)
+        terminate(code)
         connection.limitReading(to: ConnectionLimits.lingerTime)
         sendLater()
     }
@@ -290,7 +260,7 @@ final class HTTP2Connection {
         giveUpStreams()
         toDeliver.removeAll()
         toTell.removeAll()
-        if !isInSession { deleteSession() }
+        discard()
     }
 
     // MARK: - Times
@@ -321,7 +291,7 @@ final class HTTP2Connection {
             spare.removeAll()
             connection.limitReading(to: server.limits.idleTimeout - ConnectionLimits.restTime)
         } else {
-            end(NGHTTP2_NO_ERROR)
+            end(.noError)
         }
     }
 
@@ -330,10 +300,10 @@ final class HTTP2Connection {
     /// Tells the client to open no more streams, without refusing those that are on their way; a PING shows when it has
     /// heard of it.
     private func announceEnd() {
-        guard drain == .no, phase == .open, let session else { return }
+        guard drain == .no, phase == .open else { return }
         drain = .noticed(connection.loop.now)
-        nghttp2_submit_shutdown_notice(session)
-        nghttp2_submit_ping(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), nil)
+        submitShutdownNotice()
+        submitPing()
         sendLater()
     }
 
@@ -342,11 +312,9 @@ final class HTTP2Connection {
 
     /// Tells the client which stream is the last.
     private func endStreams() {
-        guard let session, phase == .open, drain != .last else { return }
+        guard phase == .open, drain != .last else { return }
         drain = .last
-        let last = nghttp2_session_get_last_proc_stream_id(session)
-        nghttp2_submit_goaway(
-            session, UInt8(NGHTTP2_FLAG_NONE.rawValue), last, NGHTTP2_NO_ERROR.rawValue, nil, 0)
+        submitGoAway()
         sendLater()
     }
 

@@ -1,5 +1,5 @@
 import ByteBuffers
-import CNghttp2
+import HTTP2Framing
 
 /// How the body of an answer comes to nghttp2: it asks for the length that it may send, then for the bytes.
 extension HTTP2Stream {
@@ -26,27 +26,21 @@ extension HTTP2Stream {
     }
 
     /// How many bytes of the body may be sent now: none and the end, or nghttp2's sign that more come later.
-    func provide(atMost most: Int, _ flags: inout UInt32) -> Int {
+    func provide(atMost most: Int) -> HTTP2Body {
         guard let exchange, exchange.response != .aborted else {
             answer.isDeferred = true
-            return Int(NGHTTP2_ERR_DEFERRED.rawValue)
+            return .later
         }
         let held = exchange.output.count
         let hasEnded = exchange.response == .ended
         if held == 0, !hasEnded {
             answer.isDeferred = true
-            return Int(NGHTTP2_ERR_DEFERRED.rawValue)
+            return .later
         }
         let count = min(held, most)
-        if count > 0 { flags |= NGHTTP2_DATA_FLAG_NO_COPY.rawValue }
-        if hasEnded, count == held {
-            flags |= NGHTTP2_DATA_FLAG_EOF.rawValue
-            if !answer.trailers.isEmpty {
-                flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM.rawValue
-                http2.submitTrailers(self)
-            }
-        }
-        return count
+        guard hasEnded, count == held else { return .piece(count) }
+        let hasTrailers = !answer.trailers.isEmpty && http2.submitTrailers(self)
+        return hasTrailers ? .beforeTrailers(count) : .last(count)
     }
 
     /// Moves so many bytes of the body behind `target`.

@@ -1,6 +1,6 @@
 import ByteBuffers
-import CNghttp2
 import EventLoops
+import HTTP2Framing
 import HTTPMessage
 
 /// One request and its answer on an HTTP/2 connection. Used again for other streams of the same connection.
@@ -117,7 +117,7 @@ final class HTTP2Stream: ExchangeChannel {
     }
 
     /// Resets the stream with `code`, whatever has been sent.
-    func reset(_ code: nghttp2_error_code) {
+    func reset(_ code: HTTP2ErrorCode) {
         guard id != 0, !isReset else { return }
         isReset = true
         phase = .over
@@ -128,7 +128,7 @@ final class HTTP2Stream: ExchangeChannel {
 
     /// The request is no message of HTTP/2: the stream is reset, and what was begun for it is stopped.
     func malformed(_ detail: StaticString) {
-        reset(NGHTTP2_PROTOCOL_ERROR)
+        reset(.protocolError)
         guard exchangeIsTold, let exchange, !exchange.hasEnded else { return }
         http2.workWasAbandoned()
         exchange.refusal = .badRequest(detail)
@@ -145,7 +145,7 @@ final class HTTP2Stream: ExchangeChannel {
         exchangeIsTold = true
         exchange.requestFailed(failure)
         switch exchange.response {
-        case .none: reset(NGHTTP2_INTERNAL_ERROR)
+        case .none: reset(.internalError)
         case .head, .body: exchange.abortResponse()
         case .ended, .aborted: break
         }
@@ -264,7 +264,7 @@ final class HTTP2Stream: ExchangeChannel {
         // While the system takes nothing, the stream cannot go on, whatever its client does: the connection's own bound
         // says when that has lasted too long.
         case .write where http2.outputIsBlocked: limitWriting(anew: true)
-        case .write: reset(NGHTTP2_CANCEL)
+        case .write: reset(.cancel)
         }
         http2.sendLater()
     }
@@ -318,7 +318,7 @@ final class HTTP2Stream: ExchangeChannel {
         flush()
     }
 
-    override func responseAborted(_ exchange: ServerExchange) { reset(NGHTTP2_INTERNAL_ERROR) }
+    override func responseAborted(_ exchange: ServerExchange) { reset(.internalError) }
 }
 
 /// A deadline of a stream.

@@ -1,6 +1,7 @@
 package import ByteBuffers
 package import EventLoops
 import Glibc
+public import HTTP2Framing
 package import HTTPMessage
 
 /// The connections of one loop: what accepts them, bounds them, and ends them together.
@@ -16,8 +17,8 @@ open class HTTPServer {
     package final var protocols: [SpokenProtocols] = []
     /// What HTTP/2 connections gather for one call to the system: one turn's frames of one connection at a time.
     final var gathered = ByteBuffer()
-    final var responseHead = HTTP2ResponseHead()
-    private(set) final lazy var http2Callbacks = HTTP2Callbacks()
+    final var fieldList = HTTP2FieldList()
+    private(set) final lazy var http2Callbacks = HTTP2Callbacks(.server)
     /// The TLS of each configured listener, nil for those that speak HTTP in clear; new connections use it.
     package final var contexts: [TLSContext?] = []
     /// For each listener the balancers that announce their clients by the PROXY protocol, nil where none may. Who comes by

@@ -1,4 +1,5 @@
 import EventLoops
+import HTTP2Framing
 import HTTPMessage
 import Testing
 

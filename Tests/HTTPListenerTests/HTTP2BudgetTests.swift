@@ -1,3 +1,4 @@
+import HTTP2Framing
 import Testing
 
 @testable import HTTPListener
@@ -48,7 +49,7 @@ import Testing
 
     @Test(arguments: cases)
     func eachKindHasABound(_ example: Case) {
-        var budget = HTTP2Budget()
+        var budget = HTTP2Budget(of: .client)
         for index in 0..<(example.most + 1) {
             let frame = example.frames[index % example.frames.count]
             let flood = budget.received(frame.type.rawValue, flags: frame.flags, length: frame.length, at: 1_000_000)
@@ -59,7 +60,7 @@ import Testing
     /// What a client says about an answer that comes, it may say for as long as the answer lasts: gRPC's clients ping with
     /// each round trip, and every client opens its windows.
     @Test func anAnswerWithoutAnEndUsesNothingUp() {
-        var budget = HTTP2Budget()
+        var budget = HTTP2Budget(of: .client)
         #expect(budget.received(HTTP2FrameType.headers.rawValue, flags: Self.endHeaders, length: 20, at: 0) == nil)
         for round in 0..<1_000_000 {
             budget.dataSent()
@@ -76,7 +77,7 @@ import Testing
 
     /// A gRPC client may send small messages on one stream for days.
     @Test func aBodyOfSmallPiecesUsesNothingUp() {
-        var budget = HTTP2Budget()
+        var budget = HTTP2Budget(of: .client)
         #expect(budget.received(HTTP2FrameType.headers.rawValue, flags: Self.endHeaders, length: 20, at: 0) == nil)
         for round in 0..<2_000_000 {
             var flood = budget.receivedInput(9 + 6)
@@ -92,7 +93,7 @@ import Testing
     }
 
     @Test func earnedPingsAreNotKeptForEver() {
-        var budget = HTTP2Budget()
+        var budget = HTTP2Budget(of: .client)
         for _ in 0..<10_000 { budget.dataSent() }
         var pings = 0
         while budget.received(HTTP2FrameType.ping.rawValue, flags: 0, length: 8, at: 1_000_000) == nil, pings < 5_000 {
@@ -102,7 +103,7 @@ import Testing
     }
 
     @Test func unknownFramesHaveABound() {
-        var budget = HTTP2Budget()
+        var budget = HTTP2Budget(of: .client)
         for index in 0...100 {
             #expect(budget.received(77, flags: 0, length: 1, at: 5) == (index < 100 ? nil : .ignoredFrames))
         }
@@ -110,7 +111,7 @@ import Testing
 
     /// What was spent comes back with time, evenly.
     @Test func timeGivesBackWhatWasSpent() {
-        var budget = HTTP2Budget()
+        var budget = HTTP2Budget(of: .client)
         func reset(at now: UInt64) -> HTTP2Flood? {
             budget.received(HTTP2FrameType.reset.rawValue, flags: 0, length: 4, at: now)
         }
@@ -118,7 +119,7 @@ import Testing
         // 150 ms are one of 200 in 30 s.
         #expect(reset(at: 1_150) == nil)
         #expect(reset(at: 1_150) == .resets)
-        var other = HTTP2Budget()
+        var other = HTTP2Budget(of: .client)
         for second in 0..<100 {
             for _ in 0..<100 {
                 let now = UInt64(second) * 1_000
@@ -128,7 +129,7 @@ import Testing
     }
 
     @Test func framesWithContentBreakARowOfEmptyOnes() {
-        var budget = HTTP2Budget()
+        var budget = HTTP2Budget(of: .client)
         for _ in 0..<1_000 {
             #expect(budget.received(0, flags: 0, length: 0, at: 0) == nil)
             #expect(budget.received(0, flags: 0, length: 1, at: 0) == nil)
@@ -138,7 +139,7 @@ import Testing
     }
 
     @Test func aHeaderBlockBeginsTheCountOfContinuationsAnew() {
-        var budget = HTTP2Budget()
+        var budget = HTTP2Budget(of: .client)
         for _ in 0..<100 {
             #expect(budget.received(1, flags: 0, length: 9, at: 0) == nil)
             for _ in 0..<5 { #expect(budget.received(9, flags: 0, length: 9, at: 0) == nil) }
@@ -147,7 +148,7 @@ import Testing
 
     /// Windows may be opened for what was sent, and for streams (as Envoy counts).
     @Test func windowsMayBeOpenedForWhatWasSent() {
-        var budget = HTTP2Budget()
+        var budget = HTTP2Budget(of: .client)
         _ = budget.received(1, flags: Self.endHeaders, length: 9, at: 0)
         budget.dataSent()
         for _ in 0..<27 { #expect(budget.received(8, flags: 0, length: 4, at: 0) == nil) }
@@ -155,14 +156,14 @@ import Testing
     }
 
     @Test func prioritiesMayComeWithStreams() {
-        var budget = HTTP2Budget()
+        var budget = HTTP2Budget(of: .client)
         _ = budget.received(1, flags: Self.endHeaders, length: 9, at: 0)
         for _ in 0..<200 { #expect(budget.received(2, flags: 0, length: 5, at: 0) == nil) }
         #expect(budget.received(2, flags: 0, length: 5, at: 0) == .priorities)
     }
 
     @Test func inputThatIsNoBodyIsBounded() {
-        var budget = HTTP2Budget()
+        var budget = HTTP2Budget(of: .client)
         for _ in 0..<8 { #expect(budget.receivedInput(1_048_576) == nil) }
         #expect(budget.receivedInput(1) == .ignoredFrames)
         _ = budget.received(1, flags: Self.endHeaders, length: 9, at: 0)
@@ -175,7 +176,7 @@ import Testing
     }
 
     @Test func fieldsOfABlockAreBounded() {
-        var budget = HTTP2Budget()
+        var budget = HTTP2Budget(of: .client)
         for _ in 0..<1_000 { #expect(budget.receivedField(name: 1, value: 1) == nil) }
         #expect(budget.receivedField(name: 1, value: 1) == .fields)
         budget.blockBegan()
@@ -185,7 +186,7 @@ import Testing
     }
 
     @Test func ourOwnResetsCount() {
-        var budget = HTTP2Budget()
+        var budget = HTTP2Budget(of: .client)
         for _ in 0..<200 { #expect(budget.streamFailed(at: 9) == nil) }
         #expect(budget.streamFailed(at: 9) == .streamErrors)
     }
@@ -205,7 +206,7 @@ import Testing
             WireFrame(type: 0, flags: 1, stream: 1, payload: [UInt8](repeating: 9, count: 300)), WireFrame(type: 77),
         ]
         let bytes = HTTP2Client.preface + frames.flatMap(\.bytes)
-        var scanner = HTTP2FrameScanner()
+        var scanner = HTTP2FrameScanner(of: .client)
         var found: [Scanned] = []
         var heads: [Bool] = []
         for start in stride(from: 0, to: bytes.count, by: size) {
@@ -229,7 +230,7 @@ import Testing
 
     /// Late resets: what was given up keeps its place for a second or two.
     @Test func abandonedWorkKeepsItsPlace() {
-        var budget = HTTP2Budget()
+        var budget = HTTP2Budget(of: .client)
         func mayBegin(beside running: Int, at now: UInt64) -> Bool {
             budget.mayBegin(beside: running, most: 128, at: now)
         }

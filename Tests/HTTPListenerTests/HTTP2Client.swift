@@ -1,4 +1,5 @@
 import EventLoops
+import HTTP2Framing
 import Testing
 
 @testable import HTTPListener

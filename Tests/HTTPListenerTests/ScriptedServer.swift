@@ -1,5 +1,6 @@
 import ByteBuffers
 import EventLoops
+import HTTP2Framing
 import HTTPMessage
 
 @testable import HTTPListener

@@ -1,23 +1,23 @@
-/// Finds the frames in what a client sends, before nghttp2 does: by their headers alone, each nine bytes (RFC 9113 §4.1).
+/// Finds the frames in what a peer sends, before nghttp2 does: by their headers alone, each nine bytes (RFC 9113 §4.1).
 ///
 /// nghttp2 tells of the frames that it acts on; the budget has to see those that it passes over as well, and the time of
 /// a header block runs whatever becomes of it. The result does not depend on how the input is split.
-struct HTTP2FrameScanner {
+package struct HTTP2FrameScanner: Sendable {
     /// Bytes of the preface, of a frame's payload, or none.
-    private var toSkip = 24
+    private var toSkip: Int
     /// What has come of a frame's header.
     private var header: UInt64 = 0
     private var headerBytes = 0
     /// Whether the end of a header block has not come yet.
-    private(set) var isInHead = false
+    package private(set) var isInHead = false
     private var endsHead = false
 
-    /// A scanner for a connection that begins with the preface.
-    init() {}
+    /// A scanner for what `peer` sends: clients begin with the preface.
+    package init(of peer: HTTP2Callbacks.Role) { toSkip = peer == .client ? 24 : 0 }
 
     /// Looks at what has come next; `frame` is told the type, flags and length of each frame that begins in it, and may
     /// end the scan by what it returns.
-    mutating func next(
+    package mutating func next(
         _ input: Span<UInt8>, _ frame: (_ type: UInt8, _ flags: UInt8, _ length: Int) -> HTTP2Flood?
     ) -> HTTP2Flood? {
         var index = 0

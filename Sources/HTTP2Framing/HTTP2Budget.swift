@@ -1,9 +1,12 @@
-/// What an HTTP/2 client may do to its connection besides sending requests (security.md §1.1): each kind of frame that
-/// costs more to take than to send has a bound, and whoever passes one is cut off.
+/// What a peer may do to its HTTP/2 connection besides sending messages (security.md §1.1): each kind of frame that costs
+/// more to take than to send has a bound, and whoever passes one is cut off.
 ///
 /// A value without sockets and clocks: frames and times, in milliseconds, come in as parameters.
-struct HTTP2Budget {
+package struct HTTP2Budget: Sendable {
+    /// Whose frames are counted.
+    private let peer: HTTP2Callbacks.Role
     private var resets = Allowance()
+    private var answeredResets = 0
     private var streamErrors = Allowance()
     private var settings = Allowance()
     private var pings = Allowance()
@@ -27,12 +30,15 @@ struct HTTP2Budget {
     /// SETTINGS, PING and frames of unknown types in a second (CVE-2019-9512, CVE-2019-9515).
     static let mostControlFrames: UInt64 = 100
     static let controlPeriod: UInt64 = 1_000
-    /// Pings that DATA frames have earned and that are kept for later: clients measure the way while an answer comes (gRPC's
+    /// Pings that DATA frames have earned and that are kept for later: peers measure the way while a body comes (gRPC's
     /// do so with each round trip), and such a ping costs less than the frame that caused it.
     static let mostEarnedPings = 1_000
     /// Frames without content in a row, and CONTINUATION frames in a row (CVE-2019-9518, CVE-2024-27316).
     static let mostEmptyFrames = 1
     static let mostContinuations = 5
+    /// A server may send larger heads than a client, and empty frames to be seen to live.
+    static let mostEmptyFramesOfServer = 100
+    static let mostContinuationsOfServer = 16
     /// Fields of one header block, and their bytes as RFC 9113 §6.5.2 counts them: far above what is answered with 431,
     /// what one-byte references to a long field amount to (CVE-2026-49975).
     static let mostFields = 1_000
@@ -52,25 +58,33 @@ struct HTTP2Budget {
     /// an answer, its interim ones and a window for each stream.
     static let mostUnread = 2_000
 
-    /// A budget of which nothing is spent.
-    init() {}
+    /// A budget of which nothing is spent, for the frames of `peer`.
+    package init(of peer: HTTP2Callbacks.Role) { self.peer = peer }
 
-    // MARK: - What the client sends
+    private var mostEmpty: Int { peer == .client ? Self.mostEmptyFrames : Self.mostEmptyFramesOfServer }
+    private var mostContinued: Int { peer == .client ? Self.mostContinuations : Self.mostContinuationsOfServer }
+
+    // MARK: - What the peer sends
 
     /// Counts a frame by its header; says which bound it passes, if any.
-    mutating func received(_ type: UInt8, flags: UInt8, length: Int, at now: UInt64) -> HTTP2Flood? {
+    package mutating func received(_ type: UInt8, flags: UInt8, length: Int, at now: UInt64) -> HTTP2Flood? {
         switch HTTP2FrameType(rawValue: type) {
         case .data:
             return empty(length, isEnd: flags & Self.endStream != 0)
         case .headers:
-            // Trailers count as a stream, too: there are at most as many of them as of streams.
-            streams += 1
+            // Trailers count as a stream, too: there are at most as many of them as of streams. Where the peer is a
+            // server, it is we who open streams.
+            if peer == .client { streams += 1 }
             continuations = 0
             return empty(length, isEnd: flags & Self.endHeaders != 0)
         case .continuation:
             continuations += 1
-            if continuations > Self.mostContinuations { return .continuations }
+            if continuations > mostContinued { return .continuations }
             return empty(length, isEnd: flags & Self.endHeaders != 0)
+        case .reset where peer == .server:
+            // One for each request, and as many that crossed with ours.
+            answeredResets += 1
+            return answeredResets > 100 + 2 * streams ? .resets : nil
         case .reset:
             return resets.spend(Self.mostResets, in: Self.resetPeriod, at: now) ? nil : .resets
         case .settings:
@@ -87,28 +101,31 @@ struct HTTP2Budget {
         case .priority, .priorityUpdate:
             priorities += 1
             return priorities > 100 * (1 + streams) ? .priorities : nil
+        // Nobody may push: we have said so as a client, and clients never may.
+        case .pushPromise where peer == .server:
+            return .ignoredFrames
         case .pushPromise, .goAway, nil:
             return unknownFrames.spend(Self.mostControlFrames, in: Self.controlPeriod, at: now) ? nil : .ignoredFrames
         }
     }
 
     /// Counts what has come, whatever it is.
-    mutating func receivedInput(_ count: Int) -> HTTP2Flood? {
+    package mutating func receivedInput(_ count: Int) -> HTTP2Flood? {
         input += UInt64(count)
         return input > Self.mostInput + UInt64(streams) * Self.mostInputForStream ? .ignoredFrames : nil
     }
 
     /// So much of the input was a piece of a body that was taken.
-    mutating func receivedBody(_ count: Int) { input -= min(input, UInt64(count) + Self.frameHeader) }
+    package mutating func receivedBody(_ count: Int) { input -= min(input, UInt64(count) + Self.frameHeader) }
 
     /// A header block begins to be read.
-    mutating func blockBegan() {
+    package mutating func blockBegan() {
         fields = 0
         fieldBytes = 0
     }
 
     /// Counts a field of the header block under way, also of one that is not read any more.
-    mutating func receivedField(name: Int, value: Int) -> HTTP2Flood? {
+    package mutating func receivedField(name: Int, value: Int) -> HTTP2Flood? {
         fields += 1
         fieldBytes += name + value + 32
         return fields > Self.mostFields || fieldBytes > Self.mostFieldBytes ? .fields : nil
@@ -120,7 +137,7 @@ struct HTTP2Budget {
             return nil
         }
         emptyFrames += 1
-        return emptyFrames > Self.mostEmptyFrames ? .emptyFrames : nil
+        return emptyFrames > mostEmpty ? .emptyFrames : nil
     }
 
     private static let endStream: UInt8 = 1
@@ -128,34 +145,37 @@ struct HTTP2Budget {
 
     // MARK: - What we do
 
-    /// A DATA frame was sent: the client may open windows for it, and send a ping.
-    mutating func dataSent() {
+    /// A request was sent to a server.
+    package mutating func requestBegan() { streams += 1 }
+
+    /// A DATA frame was sent: the peer may open windows for it, and send a ping.
+    package mutating func dataSent() {
         dataFramesSent += 1
         if earnedPings < Self.mostEarnedPings { earnedPings += 1 }
         input -= min(input, Self.inputForData)
     }
 
     /// A stream was reset by us for something that the client did.
-    mutating func streamFailed(at now: UInt64) -> HTTP2Flood? {
+    package mutating func streamFailed(at now: UInt64) -> HTTP2Flood? {
         streamErrors.spend(Self.mostResets, in: Self.resetPeriod, at: now) ? nil : .streamErrors
     }
 
     /// So many frames wait to be sent.
-    func unread(_ count: Int) -> HTTP2Flood? { count > Self.mostUnread ? .unreadFrames : nil }
+    package func unread(_ count: Int) -> HTTP2Flood? { count > Self.mostUnread ? .unreadFrames : nil }
 
     // MARK: - Work that was begun
 
     /// The client gave up a request that was in work. Servers behind us may still be busy with it, though we have hung
     /// up on them, so that its place stays taken for a while.
-    mutating func workAbandoned(at now: UInt64) { abandoned.add(at: now) }
+    package mutating func workAbandoned(at now: UInt64) { abandoned.add(at: now) }
 
     /// Whether one more request may begin beside those that are in work.
-    mutating func mayBegin(beside running: Int, most: Int, at now: UInt64) -> Bool {
+    package mutating func mayBegin(beside running: Int, most: Int, at now: UInt64) -> Bool {
         running + abandoned.count(at: now) < most
     }
 }
 
-/// A bound that a client has passed.
+/// A bound that a peer has passed.
 public enum HTTP2Flood: UInt8, CaseIterable, Sendable {
     case resets, streamErrors, emptyFrames, continuations, settings, pings, windowUpdates, priorities, ignoredFrames
     case fields, unreadFrames
@@ -178,23 +198,8 @@ public enum HTTP2Flood: UInt8, CaseIterable, Sendable {
     }
 }
 
-/// The types of frames (RFC 9113 §6, RFC 9218 §7.1).
-enum HTTP2FrameType: UInt8 {
-    case data = 0
-    case headers = 1
-    case priority = 2
-    case reset = 3
-    case settings = 4
-    case pushPromise = 5
-    case ping = 6
-    case goAway = 7
-    case windowUpdate = 8
-    case continuation = 9
-    case priorityUpdate = 16
-}
-
 /// So many events in a period, all at once or spread over it; what was spent comes back evenly.
-private struct Allowance {
+private struct Allowance: Sendable {
     /// What is spent, in events times the period.
     private var level: UInt64 = 0
     private var seenAt: UInt64 = 0
@@ -210,7 +215,7 @@ private struct Allowance {
 }
 
 /// Requests that were given up in this and the last second.
-private struct AbandonedWork {
+private struct AbandonedWork: Sendable {
     private var current = 0
     private var last = 0
     private var began: UInt64 = 0
