@@ -136,7 +136,7 @@ final class CurlTransfer: UpstreamTransport {
         outputWasFull = false
         pieceHasCome = false
         headIsDue = false
-        requestIsWhole = attempt.framing == .none
+        requestIsWhole = !attempt.framing.hasBody
         awaitsBodyInVain = attempt.method == .head && attempt.framing != .none
         checker.expectAnswer(to: attempt.method, overHTTP2: pool.isHTTP2)
         request.bytes.removeAll()

@@ -119,7 +119,7 @@ open class UpstreamAttempt {
         transport.send(bytes)
     }
 
-    /// Ends the request's body.
+    /// Ends the request's body; one that has none, or one of no bytes, has ended with its head.
     ///
     /// - Parameter trailers: field lines that follow a chunked body, each with its line's end; dropped otherwise.
     package final func endBody(trailers: borrowing ByteBuffer) {
@@ -156,7 +156,7 @@ open class UpstreamAttempt {
         wasReplaced = false
         replay.removeAll()
         replayIsWhole = true
-        bodyHasEnded = framing == .none
+        bodyHasEnded = !framing.hasBody
         trailers.removeAll()
         requestTrailers.removeAll()
         endpoint.attemptBegan()

@@ -60,7 +60,7 @@ final class UpstreamConnection: UpstreamTransport {
         attempt.state = .active
         attempt.startedAt = EventLoop.nanoseconds
         codec.expectAnswer(to: attempt.method, upgradeAsked: attempt.asksUpgrade)
-        requestIsWhole = attempt.framing == .none
+        requestIsWhole = !attempt.framing.hasBody
         isPaused = false
         attempt.writeHead(into: &output)
         if attempt.wasReplaced { attempt.replayBody() } else { attempt.started() }

@@ -180,6 +180,24 @@ import Testing
         #expect(bench.pool.idleCount == 1)
     }
 
+    /// A body of no bytes has ended with the head: nobody tells of its end, and the connection is used again.
+    @Test(arguments: UpstreamCarrier.http1)
+    func aBodyOfNoBytesEndsWithItsHead(over carrier: UpstreamCarrier) throws {
+        let bench = try UpstreamBench(carrier)
+        let attempt = RecordingAttempt()
+        attempt.method = .post
+        attempt.framing = .length(0)
+        attempt.timeouts.idle = 1
+        bench.start(attempt)
+        let peer = try bench.accept()
+        try #require(peer.receives("\r\n\r\n"))
+        bench.settle()
+        peer.send("HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n")
+        #expect(bench.drive { attempt.isOver })
+        #expect(attempt.outcome == .ended)
+        #expect(bench.pool.idleCount == 1)
+    }
+
     /// An answer may come before the request is whole; the connection then cannot be used again.
     @Test(arguments: UpstreamCarrier.http1)
     func anAnswerMayComeEarly(over carrier: UpstreamCarrier) throws {
