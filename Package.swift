@@ -43,7 +43,8 @@ let package = Package(
         .target(
             name: "HTTPListener",
             dependencies: ["ByteBuffers", "EventLoops", "HTTP2Framing", "HTTPMessage", "COpenSSL"]),
-        .target(name: "Upstreams", dependencies: ["ByteBuffers", "EventLoops", "HTTPMessage", "CLibcurl"]),
+        .target(
+            name: "Upstreams", dependencies: ["ByteBuffers", "EventLoops", "HTTP2Framing", "HTTPMessage", "CLibcurl"]),
         .target(
             name: "GatewayCore",
             dependencies: [
@@ -96,7 +97,7 @@ let package = Package(
         .testTarget(name: "AggregationTests", dependencies: ["Aggregation", "ByteBuffers", "JSON"]),
         .testTarget(
             name: "UpstreamsTests",
-            dependencies: ["ByteBuffers", "CLibcurl", "EventLoops", "HTTPMessage", "Upstreams"]),
+            dependencies: ["ByteBuffers", "CLibcurl", "EventLoops", "HTTP2Framing", "HTTPMessage", "Upstreams"]),
         .testTarget(
             name: "HTTPListenerTests",
             dependencies: ["ByteBuffers", "COpenSSL", "EventLoops", "HTTP2Framing", "HTTPListener", "HTTPMessage"]),

@@ -1,5 +1,6 @@
 #pragma once
 #include <curl/curl.h>
+#include <openssl/ssl.h>
 
 // Swift imports neither variadic functions nor macros that hide them: each wrapper fixes the types of one call.
 
@@ -56,4 +57,16 @@ static inline CURLcode banyan_curl_set_close_callback(CURL *easy, curl_closesock
 }
 static inline CURLMcode banyan_curl_multi_set_long(CURLM *multi, CURLMoption option, long value) {
     return curl_multi_setopt(multi, option, value);
+}
+
+// ALPN is a matter of the TLS library, which libcurl hands over while it sets a connection up.
+static inline CURLcode banyan_curl_offer_http2_in(CURL *easy, void *context, void *data) {
+    static const unsigned char offer[] = {2, 'h', '2'};
+    (void)easy;
+    (void)data;
+    return SSL_CTX_set_alpn_protos((SSL_CTX *)context, offer, sizeof offer) == 0 ? CURLE_OK : CURLE_OUT_OF_MEMORY;
+}
+static inline CURLcode banyan_curl_offer_http2(CURL *easy) {
+    curl_ssl_ctx_callback callback = banyan_curl_offer_http2_in;
+    return curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, callback);
 }

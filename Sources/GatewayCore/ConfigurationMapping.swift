@@ -92,7 +92,8 @@ extension UpstreamCarrier {
     /// What `protocol` and `transport` stand for.
     init(_ section: UpstreamSection) {
         switch (section.protocol, section.transport) {
-        case (.h2, _): self = .http2
+        case (.h2, .connection): self = .http2
+        case (.h2, .libcurl): self = .http2Transfers
         case (.http1, .libcurl): self = .transfers
         case (.http1, .connection): self = .connection
         }

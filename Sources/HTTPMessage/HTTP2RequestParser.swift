@@ -227,7 +227,7 @@ extension TrailerSection {
 
 extension HeaderBlock {
     /// Adds a field, written as a line of HTTP/1.1 behind `bytes`.
-    fileprivate mutating func appendLine(
+    mutating func appendLine(
         _ name: Span<UInt8>, _ value: Span<UInt8>, _ id: HeaderName, in bytes: inout ByteBuffer
     ) {
         let start = bytes.count
@@ -267,7 +267,7 @@ extension RequestHead {
 
 extension Span where Element == UInt8 {
     /// Whether the bytes are a token without upper-case letters.
-    fileprivate var isLowerCaseToken: Bool {
+    var isLowerCaseToken: Bool {
         for index in 0..<count {
             let byte = self[unchecked: index]
             if !ByteClass.isToken(byte) || byte &- UInt8(ascii: "A") < 26 { return false }
@@ -276,7 +276,7 @@ extension Span where Element == UInt8 {
     }
 
     /// Whether the bytes are a field value: no control byte but HTAB, and no white space around it (RFC 9113 §8.2.1).
-    fileprivate var isFieldValue: Bool {
+    var isFieldValue: Bool {
         guard count > 0 else { return true }
         if self[0].isBlank || self[count - 1].isBlank { return false }
         var index = 0

@@ -69,6 +69,12 @@ final class CurlConnector {
         options.set(CURLOPT_FRESH_CONNECT, 1)
         options.set(CURLOPT_CONNECTTIMEOUT_MS, Int(clamping: timeout))
         options.set(CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1))
+        if address.isSecure, address.carrier == .http2 {
+            // libcurl would begin to speak HTTP/2 by itself if it knew of it: the server is asked behind its back. One that
+            // has another protocol to offer ends the handshake (RFC 7301 §3.2).
+            options.set(CURLOPT_SSL_ENABLE_ALPN, 0)
+            _ = banyan_curl_offer_http2(easy)
+        }
         options.set(CURLOPT_BUFFERSIZE, 1024)
     }
 

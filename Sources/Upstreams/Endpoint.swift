@@ -28,8 +28,10 @@ package final class Endpoint {
         switch address.carrier {
         case .connection:
             pool = ConnectionPool(address: address, resolver: resolver, loop: loop, curl: curl, bounds: bounds)
-        case .transfers, .http2:
-            let isHTTP2 = address.carrier == .http2
+        case .http2:
+            pool = HTTP2UpstreamPool(address: address, resolver: resolver, loop: loop, curl: curl, bounds: bounds)
+        case .transfers, .http2Transfers:
+            let isHTTP2 = address.carrier == .http2Transfers
             pool = TransferPool(address: address, isHTTP2: isHTTP2, resolver: resolver, loop: loop, bounds: bounds)
         }
         resolver.changed = { [unowned pool] in pool.addressesChanged() }

@@ -40,8 +40,10 @@ package enum UpstreamCarrier: Hashable, Sendable {
     case connection
     /// HTTP/1.1 by whole transfers of libcurl.
     case transfers
-    /// HTTP/2 by whole transfers of libcurl, several on one connection: by prior knowledge in clear, by ALPN over TLS.
+    /// HTTP/2 in our own framing (nghttp2), many requests on one connection: by prior knowledge in clear, by ALPN over TLS.
     case http2
+    /// HTTP/2 by whole transfers of libcurl.
+    case http2Transfers
 }
 
 /// How TLS towards an upstream is set up.

@@ -54,7 +54,7 @@ open class UpstreamAttempt {
         case idle, waiting, active
     }
 
-    /// What is kept of a request's body in case a pooled connection turns out dead, in bytes.
+    /// What is kept of a request's body in case another connection has to take it over, in bytes.
     static let mostReplay = 65_536
 
     /// A fresh attempt.
@@ -108,8 +108,10 @@ open class UpstreamAttempt {
         }
         guard state == .active, let transport, bytes.count > 0 else { return }
         if replayIsWhole {
-            // Kept only where it can be of use: on a connection that may be dead, for a request that may be repeated.
-            if !transport.mayBeStale || !method.isIdempotent || replay.count + bytes.count > Self.mostReplay {
+            // Kept only where it can be of use: for a request that may be repeated if the connection turns out dead, or
+            // for any that may be refused unread.
+            let isOfUse = transport.mayBeRefused || transport.mayBeStale && method.isIdempotent
+            if !isOfUse || replay.count + bytes.count > Self.mostReplay {
                 replayIsWhole = false
                 replay.removeAll()
             } else {

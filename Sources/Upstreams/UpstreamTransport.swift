@@ -1,7 +1,8 @@
 import ByteBuffers
 
 /// The seam between an attempt and what carries it: a connection with our own HTTP/1.1 framing
-/// (``UpstreamConnection``), or a whole transfer of libcurl (``CurlTransfer``).
+/// (``UpstreamConnection``), a stream of one with HTTP/2 (``HTTP2UpstreamStream``), or a whole transfer of libcurl
+/// (``CurlTransfer``).
 ///
 /// A transport calls the attempt's events on its loop; the attempt calls these. The class is abstract: each method is
 /// overridden, and dispatch costs one indirect call.
@@ -11,6 +12,9 @@ package class UpstreamTransport {
 
     /// Whether the connection was used before, so that its peer may have closed it without our knowing.
     var mayBeStale: Bool { false }
+
+    /// Whether the peer may say that it has done nothing for the request, so that any method may be sent again.
+    var mayBeRefused: Bool { false }
 
     /// Sends a piece of the request's body.
     func send(_ bytes: Span<UInt8>) {}

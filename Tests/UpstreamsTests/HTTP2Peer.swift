@@ -24,6 +24,7 @@ final class HTTP2Peer {
     let end: ServerEnd
     private let bench: UpstreamBench
     private var taken = 0
+    private var gathered: [UInt8]?
     private(set) var frames: [Frame] = []
 
     private static let preface = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8)
@@ -36,8 +37,7 @@ final class HTTP2Peer {
         try #require(end.receives(bytes: Self.preface.count))
         try #require(Array(end.received.prefix(Self.preface.count)) == Self.preface)
         taken = Self.preface.count
-        let payload = settings.flatMap { Self.bytes(UInt32($0.0), 2) + Self.bytes($0.1, 4) }
-        send(Frame(type: Frame.settings, flags: 0, stream: 0, payload: payload))
+        self.settings(settings)
     }
 
     // MARK: - Reading
@@ -97,9 +97,27 @@ final class HTTP2Peer {
     // MARK: - Writing
 
     func send(_ frame: Frame) {
-        end.send(
-            Self.bytes(UInt32(frame.payload.count), 3) + [frame.type, frame.flags] + Self.bytes(frame.stream, 4)
-                + frame.payload)
+        let head = Self.bytes(UInt32(frame.payload.count), 3) + [frame.type, frame.flags] + Self.bytes(frame.stream, 4)
+        write(head + frame.payload)
+    }
+
+    /// Sends bytes, which may be no frames.
+    func write(_ bytes: [UInt8]) { if gathered == nil { end.send(bytes) } else { gathered? += bytes } }
+
+    /// What is sent in `body`, as bytes that have not been sent yet.
+    func gather(_ body: () -> Void) -> [UInt8] {
+        gathered = []
+        body()
+        defer { gathered = nil }
+        return gathered ?? []
+    }
+
+    /// Sends all of what is sent in `body` at once.
+    func together(_ body: () -> Void) { write(gather(body)) }
+
+    func settings(_ settings: [(UInt16, UInt32)]) {
+        let payload = settings.flatMap { Self.bytes(UInt32($0.0), 2) + Self.bytes($0.1, 4) }
+        send(Frame(type: Frame.settings, flags: 0, stream: 0, payload: payload))
     }
 
     /// Sends fields as literals that nothing remembers (RFC 7541 §6.2.2).

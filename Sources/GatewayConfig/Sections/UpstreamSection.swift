@@ -21,7 +21,7 @@ package struct UpstreamSection: Equatable, Sendable {
 
     /// What carries requests.
     package enum Transport: String, CaseIterable, Sendable {
-        /// The gateway's own HTTP/1.1, on connections that libcurl opens.
+        /// The gateway's own HTTP/1.1 or HTTP/2, on connections that libcurl opens.
         case connection
         /// Whole transfers of libcurl.
         case libcurl
@@ -33,7 +33,7 @@ package struct UpstreamSection: Equatable, Sendable {
     package var servers: [ServerSection] = []
     /// `protocol`: what is spoken with the servers. Default: `http/1.1`.
     package var `protocol` = UpstreamProtocol.http1
-    /// `transport`: what carries requests. Default: `connection` for HTTP/1.1; HTTP/2 is always carried by `libcurl`.
+    /// `transport`: what carries requests. Default: `connection`.
     package var transport = Transport.connection
     /// `tls`: how `https` servers are verified, and with which certificate we come.
     package var tls = UpstreamTLSSection()
@@ -85,12 +85,6 @@ package struct UpstreamSection: Equatable, Sendable {
         }
         section.choice("protocol", into: &self.protocol)
         section.choice("transport", into: &transport)
-        if self.protocol == .h2 {
-            if section.has("transport"), transport == .connection {
-                session.report(section.pointer.appending("transport"), "HTTP/2 is carried by \"libcurl\"")
-            }
-            transport = .libcurl
-        }
         if let tls = section.section("tls", UpstreamTLSSection.keys) { self.tls = UpstreamTLSSection(tls) }
         if let host = section.string("host") { self.host = Self.host(host, section) }
         section.timeLimit("connectTimeout", into: &connectTimeout)

@@ -143,18 +143,21 @@ struct ConfigurationValidator {
         }
     }
 
-    /// A request goes over to another protocol on a connection of our own alone.
+    /// A request goes over to another protocol on a connection of HTTP/1.1 alone, and one of our own.
     private func checkUpgrades() {
         for route in configuration.routes {
             guard case .forward(let forward) = route.action, !forward.upgrade.isEmpty else { continue }
             let context = configuration.contexts.first { $0.name == forward.to }
             let names = context?.upstreams.map(\.name) ?? [forward.to]
             for upstream in configuration.upstreams where names.contains(upstream.name) {
-                if upstream.transport == .connection { continue }
-                session.report(
-                    JSONPointer(["routes", String(route.index), "upgrade"]),
-                    "an upgrade needs the transport \"connection\", and \(ValueProblem.quoted(upstream.name)) is carried "
-                        + "by \"libcurl\"")
+                let place = JSONPointer(["routes", String(route.index), "upgrade"])
+                let name = ValueProblem.quoted(upstream.name)
+                if upstream.protocol != .http1 {
+                    session.report(place, "an upgrade needs the protocol \"http/1.1\", and \(name) speaks \"h2\"")
+                } else if upstream.transport != .connection {
+                    session.report(
+                        place, "an upgrade needs the transport \"connection\", and \(name) is carried by \"libcurl\"")
+                }
             }
         }
     }

@@ -2,8 +2,11 @@
 
     grpc_peer.py server          serves until it is killed; prints its port
     grpc_peer.py client TARGET   makes calls of each kind and prints what came of them, as one JSON object
+    grpc_peer.py refuse TARGET   makes calls that are refused, 200 of each kind, and counts how they ended
+    grpc_peer.py stall TARGET    reads one answer not at all, and makes calls beside it
 """
 
+import collections
 import json
 import sys
 import threading
@@ -35,6 +38,11 @@ def one_to_many(request, context):
         yield str(number).encode()
 
 
+def flood(request, context):
+    for _ in range(4_096):
+        yield b"x" * 16_384
+
+
 def many_to_one(requests, context):
     return str(sum(len(request) for request in requests)).encode()
 
@@ -49,6 +57,7 @@ class Handlers(grpc.GenericRpcHandler):
         return {
             "/test.Echo/Unary": grpc.unary_unary_rpc_method_handler(unary),
             "/test.Echo/OneToMany": grpc.unary_stream_rpc_method_handler(one_to_many),
+            "/test.Echo/Flood": grpc.unary_stream_rpc_method_handler(flood),
             "/test.Echo/ManyToOne": grpc.stream_unary_rpc_method_handler(many_to_one),
             "/test.Echo/ManyToMany": grpc.stream_stream_rpc_method_handler(many_to_many),
         }.get(details.method)
@@ -115,5 +124,40 @@ def ask(target):
         print(json.dumps(result))
 
 
+def refuse(target):
+    """What a server answers that refuses a call before it has read it, again and again."""
+    with grpc.insecure_channel(target) as channel:
+        calls = {
+            "unknown": channel.unary_unary("/test.Echo/Nothing"),
+            "aborted": channel.unary_unary("/test.Echo/Unary"),
+        }
+        ends = {name: collections.Counter() for name in calls}
+        for number in range(200):
+            body = b"fail" if number % 2 else b"fail" + b"x" * 50_000
+            ends["unknown"][status(lambda: calls["unknown"](body, timeout=20)).split(":")[0]] += 1
+            ends["aborted"][status(lambda: calls["aborted"](b"fail", timeout=20))] += 1
+        streams = channel.stream_stream("/test.Echo/Nothing")
+        ends["stream"] = collections.Counter(
+            status(lambda: list(streams((b"x" * 10_000 for _ in range(20)), timeout=20))).split(":")[0]
+            for _ in range(50)
+        )
+        print(json.dumps(ends))
+
+
+def stall(target):
+    """One answer that nobody reads, and calls of another client beside it."""
+    alone = [("grpc.use_local_subchannel_pool", 1)]
+    with grpc.insecure_channel(target, alone) as slow, grpc.insecure_channel(target, alone) as busy:
+        stalled = slow.unary_stream("/test.Echo/Flood")(b"", timeout=60)
+        next(stalled)
+        one = busy.unary_unary("/test.Echo/Unary")
+        answers = [one(b"x" * 100_000, timeout=10) for _ in range(100)]
+        pieces = 1 + sum(1 for _ in stalled)
+        print(json.dumps({"answers": len(answers), "pieces": pieces}))
+
+
 if __name__ == "__main__":
-    serve() if sys.argv[1] == "server" else ask(sys.argv[2])
+    if sys.argv[1] == "server":
+        serve()
+    else:
+        {"client": ask, "refuse": refuse, "stall": stall}[sys.argv[1]](sys.argv[2])
