@@ -157,6 +157,60 @@ extension EndToEnd {
             #expect(try edge.exchange(kind, EdgeRequest("GET", "/ok")).text == "ok")
         }
 
+        /// What HTTP/1.1 can be flooded with: a name, bytes that are sent again and again, and how often at most.
+        private static let http1Floods: [(String, String, Int)] = [
+            ("requests ahead of their answers", "GET /held HTTP/1.1\r\nHost: a\r\n\r\n", 40_000),
+            ("requests whose answers are not read", "GET /large HTTP/1.1\r\nHost: a\r\n\r\n", 40_000),
+            ("refused requests", "GET /%zz HTTP/1.1\r\nHost: a\r\n\r\n", 40_000),
+            ("empty lines", "\r\n", 200_000), ("one long line", "aaaaaaaaaaaaaaaaaaaaaaaa", 40_000),
+            ("fields", "GET / HTTP/1.1\r\n" + String(repeating: "X: y\r\n", count: 5_000), 10),
+            (
+                "chunks of a byte",
+                "POST /ok HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+                    + String(repeating: "1\r\na\r\n", count: 20_000)
+                    + "0\r\n\r\n", 3
+            ),
+            (
+                "chunk extensions",
+                "POST /ok HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+                    + String(repeating: "1;\(String(repeating: "e", count: 200))\r\na\r\n", count: 2_000), 3
+            ),
+            (
+                "trailers",
+                "POST /ok HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"
+                    + String(repeating: "X: y\r\n", count: 20_000),
+                3
+            ),
+            (
+                "options of Connection",
+                "GET / HTTP/1.1\r\nHost: a\r\nConnection: \(String(repeating: "a,", count: 8_000))\r\n\r\n", 10
+            ),
+        ]
+
+        @Test("Floods of HTTP/1.1", arguments: ConnectionKind.allHTTP1)
+        func http1Floods(kind: ConnectionKind) throws {
+            let edge = try EdgeGateway(Self.setup(try Self.stub()))
+            func attack(_ bytes: String, _ count: Int) throws {
+                let wire = try edge.wire(kind)
+                let piece = Array(bytes.utf8)
+                let some = max(1, min(count, 65_536 / piece.count))
+                let pieces = (0..<some).flatMap { _ in piece }
+                // Whoever is not read any more waits, and is gone then.
+                for _ in 0..<(count / some) {
+                    guard (try? wire.send(pieces, within: Deadline(.milliseconds(50)))) != nil else { break }
+                }
+                wire.close()
+            }
+            let bystander = try Bystander(edge)
+            for (_, bytes, count) in Self.http1Floods { try attack(bytes, count) }
+            let before = try edge.settledMemory()
+            for (name, bytes, count) in Self.http1Floods {
+                for _ in 0..<3 { try attack(bytes, count) }
+                try edge.expectMemory(name, near: before)
+            }
+            try bystander.stop("floods of HTTP/1.1")
+        }
+
         @Test(
             "Windows of a byte and answers that trickle out (CVE-2019-9511)", arguments: ConnectionKind.allHTTP2)
         func dribble(kind: ConnectionKind) throws {

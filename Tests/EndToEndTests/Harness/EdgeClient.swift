@@ -64,6 +64,8 @@ final class EdgeClient {
     private var inflater: OpaquePointer?
     /// The stream of the last request.
     private(set) var stream: UInt32 = 0
+    /// The error code of the farewell that has come (RFC 9113 §6.8); nil where none has.
+    private(set) var farewell: UInt32?
     private var lastMethod = ""
     private var frames: [String] = []
 
@@ -156,6 +158,8 @@ final class EdgeClient {
             case 3 where frame.stream == stream:
                 outcome.end = .reset(frame.payload.reduce(0) { $0 << 8 | UInt32($1) })
                 return
+            case 7:
+                farewell = frame.payload.dropFirst(4).prefix(4).reduce(0) { $0 << 8 | UInt32($1) }
             default: continue
             }
             if frame.stream == stream, frame.type < 2, frame.flags & 1 != 0 {

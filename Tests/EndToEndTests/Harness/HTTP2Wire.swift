@@ -38,10 +38,21 @@ final class HTTP2Wire {
         [(":method", method), (":scheme", "http"), (":path", path), (":authority", "api.test")]
     }
 
-    /// A header block of exactly these fields.
+    /// A header block of exactly these fields, in as many frames as it needs.
     static func head(_ stream: UInt32, _ fields: [(String, String)], ends: Bool = true) -> [UInt8] {
-        frame(1, ends ? 5 : 4, stream, block(fields))
+        var rest = block(fields)[...]
+        var frames: [UInt8] = []
+        repeat {
+            let piece = rest.prefix(largestFrame)
+            rest = rest.dropFirst(largestFrame)
+            let type: UInt8 = frames.isEmpty ? 1 : 9
+            frames += frame(type, (frames.isEmpty && ends ? 1 : 0) | (rest.isEmpty ? 4 : 0), stream, Array(piece))
+        } while !rest.isEmpty
+        return frames
     }
+
+    /// What a frame may have at most (RFC 9113 §4.2).
+    private static let largestFrame = 16_384
 
     /// Fields as literals that enter no table.
     static func block(_ fields: [(String, String)]) -> [UInt8] {
