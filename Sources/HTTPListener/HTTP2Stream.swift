@@ -187,6 +187,12 @@ final class HTTP2Stream: ExchangeChannel {
     func requestEnded() {
         hasEndStream = true
         guard phase == .body else { return }
+        if let exchange, exchange.hasEnded {
+            // The answer did not wait for the body, which was not counted: it is not taken back for that.
+            phase = .over
+            readTimer?.cancel()
+            return
+        }
         if let declaredLength, received < declaredLength {
             malformed("the body is shorter than Content-Length")
             return
