@@ -86,6 +86,7 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ]),
+        .testTarget(name: "HTTP2FramingTests", dependencies: ["ByteBuffers", "HTTP2Framing"]),
         .testTarget(name: "JSONTests", dependencies: ["ByteBuffers", "JSON"]),
         .testTarget(name: "FeatureFlagsTests", dependencies: ["ByteBuffers", "FeatureFlags", "JSON"]),
         .testTarget(
@@ -112,7 +113,7 @@ let package = Package(
             name: "FuzzTargets",
             dependencies: [
                 "Aggregation", "ByteBuffers", "DistributedTracing", "EventLoops", "FeatureFlags", "GatewayConfig",
-                "GatewayCore", "HTTPListener", "HTTPMessage", "JSON",
+                "GatewayCore", "HTTPListener", "HTTPMessage", "JSON", "Upstreams",
             ], path: "Fuzz/Targets"),
         .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets"]),
     ],

@@ -20,6 +20,7 @@ package struct FuzzTarget: Sendable {
         FuzzTarget("path", PathFuzz.check),
         FuzzTarget("http2-head", HTTP2HeadFuzz.check),
         FuzzTarget("http2-session", HTTP2SessionFuzz.check),
+        FuzzTarget("http2-answers", HTTP2AnswersFuzz.check),
         FuzzTarget("proxy-header", ProxyHeaderFuzz.check),
         FuzzTarget("trace", TraceFuzz.check),
         FuzzTarget("templates", TemplateFuzz.check),

@@ -47,7 +47,7 @@ final class HTTP2UpstreamStream: UpstreamTransport {
 
     /// Bytes of a piece that waited; memory that is kept for the next request.
     private static let pieceSize = 16_384
-    private static let mostMemoryKept = 65_536
+    private static let mostMemoryKept = 16_384
 
     init(pool: HTTP2UpstreamPool) {
         self.pool = pool

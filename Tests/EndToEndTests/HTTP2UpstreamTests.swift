@@ -93,8 +93,14 @@ extension EndToEnd {
             try certificates.make("server")
             let server = try NGHTTPD(certificates: certificates)
             let trust = #""tls": {"ca": "\#(certificates.file("ca.crt"))"}"#
-            let good = try server.gateway(transport, trust, scheme: "https").exchange("GET /hello")
+            let gateway = try server.gateway(transport, trust, scheme: "https")
+            let good = try gateway.exchange("GET /hello")
             #expect(good.status == 200 && good.text == "hello", "\(good)")
+            let bytes = (0..<3_000_000).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) }
+            let file = gateway.folder.file("body")
+            try Data(bytes).write(to: URL(fileURLWithPath: file))
+            let echo = try Curl("--data-binary", "@\(file)", "\(gateway.url)/echo")
+            #expect(echo.exitCode == 0 && echo.answer?.body == bytes, "\(echo.errors)")
             let distrust = try server.gateway(transport, scheme: "https").exchange("GET /hello")
             #expect(distrust.status == 502 && distrust.cause == "tls_failed", "\(distrust)")
             let port = try SocketPlace.freePort()
@@ -106,13 +112,13 @@ extension EndToEnd {
                 ])
             defer { other.signal(SIGKILL) }
             try eventually("the server listens") { (try? RawClient(.ipv4(port: port))) != nil }
-            let gateway = try GatewayProcess(
+            let stranger = try GatewayProcess(
                 GatewaySetup().upstream(
                     "other", url: "https://localhost:\(port)",
                     #""protocol": "h2", "transport": "\#(transport)", \#(trust)"#
                 )
                 .route(#"{"match": "/{rest...}", "to": "other"}"#))
-            let refused = try gateway.exchange("GET /")
+            let refused = try stranger.exchange("GET /")
             // Our own is turned away in the handshake; libcurl finds out when it has sent the request.
             let cause = transport == "libcurl" ? "upstream_protocol" : "tls_failed"
             #expect(refused.status == 502 && refused.cause == cause, "\(refused)")
