@@ -70,6 +70,37 @@ extension EndToEnd {
             }
         }
 
+        @Test("Bodies that nobody takes give their windows back", arguments: ConnectionKind.allHTTP2)
+        func windows(kind: ConnectionKind) throws {
+            let stub = try StubUpstream { connection in
+                while let request = try connection.head() {
+                    if request.target == "/held" { return try connection.awaitEnd() }
+                    try connection.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+                }
+            }
+            let setup = GatewaySetup().upstream("stub", stub).route(#"{"match": "GET|PUT /held", "to": "stub"}"#)
+                .route(#"{"match": "/ok", "to": "stub"}"#)
+            let edge = try EdgeGateway(setup)
+            let client = try edge.client(kind)
+            // In all six times the connection's window: a client that is not given it back would be stuck, and this one,
+            // which does not ask, breaks the rules then.
+            let body = Self.x(60_000)
+            var stream: UInt32 = 1
+            for round in 0..<100 {
+                if round.isMultiple(of: 2) {
+                    try client.wire.send(
+                        H2.head(stream, "POST", "/none", ends: false) + H2.data(stream, body, ends: true))
+                    #expect(try client.outcome(on: stream).status == 404, "\(round): \(client.transcript)")
+                } else {
+                    try client.wire.send(H2.head(stream, "PUT", "/held", ends: false) + H2.data(stream, body))
+                    try client.wire.send(H2.reset(stream))
+                }
+                stream += 2
+            }
+            try client.wire.send(H2.head(stream, "GET", "/ok"))
+            #expect(try client.outcome(on: stream).text == "ok", "\(client.transcript)")
+        }
+
         @Test(
             "A body without a length that passes its bound: 413, and no whole request upstream",
             arguments: ConnectionKind.allCases)

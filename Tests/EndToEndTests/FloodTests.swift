@@ -211,6 +211,22 @@ extension EndToEnd {
             try bystander.stop("floods of HTTP/1.1")
         }
 
+        @Test("Records of TLS that bring little or nothing", arguments: [ConnectionKind.secureHTTP1, .secureHTTP2])
+        func records(kind: ConnectionKind) throws {
+            let edge = try EdgeGateway(Self.setup(try Self.stub()))
+            try edge.withstand("records of TLS") {
+                let keys = try edge.wire(kind)
+                // OpenSSL ends a connection that does this often; until then nothing comes of it.
+                try? keys.sendKeyUpdates(5_000)
+                let small = try edge.wire(kind)
+                let long = H2.preface + H2.settings([]) + H2.frame(0x0A, 0, 0, [UInt8](repeating: 0, count: 4_000))
+                let head = Array("GET / HTTP/1.1\r\nX: \(String(repeating: "a", count: 4_000))".utf8)
+                for byte in kind.isHTTP2 ? long : head { try small.send([byte]) }
+                keys.close()
+                small.close()
+            }
+        }
+
         @Test(
             "Windows of a byte and answers that trickle out (CVE-2019-9511)", arguments: ConnectionKind.allHTTP2)
         func dribble(kind: ConnectionKind) throws {

@@ -81,6 +81,29 @@ extension EndToEnd {
             #expect(request["x-user-id"] == "7" && request["x-kept"] == "yes" && request.text == "body", "\(request)")
         }
 
+        @Test("Nothing that a client sends forges a line of the access log", arguments: ConnectionKind.allCases)
+        func logs(kind: ConnectionKind) throws {
+            let edge = try EdgeGateway(GatewaySetup(forwardingTo: try StubUpstream.saying("ok")))
+            let line = #"{"status":200,"path":"/forged"}"#
+            let requests = [
+                EdgeRequest("GET", "/%0a\(line)".replacing("\"", with: "%22")), EdgeRequest("GET", "/a\"b"),
+                EdgeRequest("GET", "/a?\"}%0d%0a{"),
+                EdgeRequest("GET", "/1", [("User-Agent", "\"}\u{E9}\t\\ \(line)")]),
+                EdgeRequest("GET", "/2", [("Referer", line), ("X-Forwarded-For", line), ("X-Request-Id", line)]),
+                EdgeRequest("A\"B", "/3"), EdgeRequest("GET", "/last"),
+            ]
+            for request in requests { _ = try edge.exchange(kind, request) }
+            _ = try edge.gateway.logLine(path: "/last")
+            let lines = edge.process.lines().filter { $0.hasPrefix("{") || $0.contains("forged") }
+            #expect(lines.count == requests.count, "\(lines)")
+            for line in lines {
+                let object = try? JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+                #expect(object?["path"] as? String != "/forged" && object?["status"] is Int, "\(line)")
+                #expect(
+                    !line.unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x7F }, "\(line)")
+            }
+        }
+
         @Test("What an upstream says about its connection goes no further", arguments: ConnectionKind.allCases)
         func answers(kind: ConnectionKind) throws {
             let stub = try StubUpstream.answering { _ in

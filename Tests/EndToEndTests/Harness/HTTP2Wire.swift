@@ -81,8 +81,16 @@ final class HTTP2Wire {
 
     static func word(_ value: UInt32) -> [UInt8] { [24, 16, 8, 0].map { UInt8(value >> $0 & 255) } }
 
+    /// A body, in as many frames as it needs.
     static func data(_ stream: UInt32, _ text: String, ends: Bool = false) -> [UInt8] {
-        frame(0, ends ? 1 : 0, stream, Array(text.utf8))
+        var rest = Array(text.utf8)[...]
+        var frames: [UInt8] = []
+        repeat {
+            let piece = rest.prefix(largestFrame)
+            rest = rest.dropFirst(largestFrame)
+            frames += frame(0, rest.isEmpty && ends ? 1 : 0, stream, Array(piece))
+        } while !rest.isEmpty
+        return frames
     }
 
     static func reset(_ stream: UInt32) -> [UInt8] { frame(3, 0, stream, [0, 0, 0, 8]) }

@@ -69,6 +69,13 @@ final class TLSSession {
         return takeOutput()
     }
 
+    /// The record that asks for new keys, and for an answer to that (RFC 8446 §4.6.3).
+    func sealKeyUpdate() -> [UInt8] {
+        SSL_key_update(ssl, SSL_KEY_UPDATE_REQUESTED)
+        SSL_do_handshake(ssl)
+        return takeOutput()
+    }
+
     /// The record that says that nothing more comes.
     func sealGoodbye() -> [UInt8] {
         SSL_shutdown(ssl)

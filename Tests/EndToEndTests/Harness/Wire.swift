@@ -56,6 +56,12 @@ final class Wire {
         try sendRaw(tls?.seal(Array(bytes)) ?? Array(bytes), deadline)
     }
 
+    /// Asks the peer for new keys, as often as this.
+    func sendKeyUpdates(_ count: Int) throws {
+        guard let tls else { throw ExchangeFailure("not encrypted") }
+        for _ in 0..<count { try sendRaw(tls.sealKeyUpdate(), .patient) }
+    }
+
     private func sendRaw(_ bytes: [UInt8], _ deadline: Deadline) throws {
         var rest = bytes[...]
         while !rest.isEmpty {
