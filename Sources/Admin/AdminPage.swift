@@ -72,15 +72,23 @@ enum AdminPage: CaseIterable {
         ])
     }
 
+    private static func numbers<Kind>(_ kinds: [Kind], _ number: (Kind) -> (StaticString, UInt64)) -> JSONValue {
+        .object(
+            kinds.map { kind in
+                let (name, count) = number(kind)
+                return .init("\(name)", .integer(Int64(clamping: count)))
+            })
+    }
+
     private func status(_ gateway: Gateway) -> JSONValue {
-        .object([
+        let failures = gateway.handshakeFailures
+        return .object([
             .init("generation", .integer(Int64(gateway.generation))),
             .init("workers", .integer(Int64(gateway.workerCount))),
             .init("listeners", .array(gateway.addresses.map { .string($0.text) })),
             .init("draining", .bool(gateway.isDraining)),
-            .init(
-                "cutOff",
-                .object(HTTP2Flood.allCases.map { .init("\($0.name)", .integer(Int64(clamping: gateway.floods[$0]))) })),
+            .init("cutOff", Self.numbers(HTTP2Flood.allCases) { ($0.name, gateway.floods[$0]) }),
+            .init("failedHandshakes", Self.numbers(HandshakeFailure.allCases) { ($0.name, failures[$0]) }),
             .init("refusedReload", .array(gateway.refusal.map { .string($0.description) })),
             .init(
                 "accessLog",

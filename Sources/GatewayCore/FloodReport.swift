@@ -38,19 +38,4 @@ final class FloodReport {
 }
 
 /// A number for each kind of flood.
-package struct FloodCounts: Equatable, Sendable {
-    private var counts = [UInt64](repeating: 0, count: HTTP2Flood.allCases.count)
-
-    /// Nothing of any kind.
-    init() {}
-
-    /// The number of this kind.
-    package internal(set) subscript(kind: HTTP2Flood) -> UInt64 {
-        get { counts[Int(kind.rawValue)] }
-        set { counts[Int(kind.rawValue)] = newValue }
-    }
-
-    static func += (left: inout FloodCounts, right: FloodCounts) {
-        for kind in HTTP2Flood.allCases { left[kind] += right[kind] }
-    }
-}
+package typealias FloodCounts = KindCounts<HTTP2Flood>

@@ -291,6 +291,11 @@ package final class Gateway {
     /// How many clients were cut off since the start, by the kind of their flood.
     package var floods: FloodCounts { floodReport.counts }
 
+    /// How many clients did not get through their TLS handshakes since the start, by cause.
+    package var handshakeFailures: KindCounts<HandshakeFailure> {
+        workers.reduce(into: KindCounts()) { $0 += $1.mailbox.handshakeFailures }
+    }
+
     /// The admin section of the configuration.
     package var admin: AdminSection? { loaded.configuration.gateway.admin }
 

@@ -95,6 +95,9 @@ final class Worker {
     /// Counts a client that was cut off.
     fileprivate func note(_ flood: HTTP2Flood) { mailbox.note(flood) }
 
+    /// Counts a client that did not get through its handshake.
+    fileprivate func note(_ failure: HandshakeFailure) { mailbox.note(failure) }
+
     // MARK: - Commands
 
     private func takeCommands() {
@@ -156,6 +159,8 @@ private final class GatewayServer: HTTPServer {
     }
 
     override func clientWasCutOff(_ flood: HTTP2Flood) { worker?.note(flood) }
+
+    override func handshakeFailed(_ cause: HandshakeFailure) { worker?.note(cause) }
 }
 
 /// How the control plane talks to a worker, and hears of it. The only thing that both threads touch.
@@ -176,6 +181,7 @@ final class WorkerMailbox: Sendable {
         var failure: String?
         var generation = 0
         var floods = FloodCounts()
+        var handshakeFailures = KindCounts<HandshakeFailure>()
     }
 
     private let state = Mutex(State())
@@ -204,6 +210,8 @@ final class WorkerMailbox: Sendable {
 
     /// The clients that it has cut off.
     var floods: FloodCounts { state.withLock { $0.floods } }
+    /// The clients that did not get through their handshakes.
+    var handshakeFailures: KindCounts<HandshakeFailure> { state.withLock { $0.handshakeFailures } }
 
     func attach(_ wakeup: Wakeup) {
         let hasCommands = state.withLock { state in
@@ -225,6 +233,9 @@ final class WorkerMailbox: Sendable {
     func applied(_ generation: Int) { note { $0.generation = generation } }
 
     func note(_ flood: HTTP2Flood) { note { $0.floods[flood] += 1 } }
+
+    /// Nobody is told: whoever scans ports would keep the control plane busy.
+    func note(_ failure: HandshakeFailure) { state.withLock { $0.handshakeFailures[failure] += 1 } }
 
     func failed(_ reason: String) {
         note { state in

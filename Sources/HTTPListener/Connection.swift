@@ -21,6 +21,8 @@ package final class Connection: Poll {
     private(set) var isCounted: Bool
 
     private var descriptor: Descriptor
+    /// The number of its socket.
+    var socket: CInt { descriptor.number }
     /// What has come of a balancer's announcement; nil when none is awaited.
     private var announcement: ByteBuffer?
     /// What encrypts it; nil where HTTP is spoken in clear.
@@ -28,7 +30,7 @@ package final class Connection: Poll {
     /// What the session waits for, where TLS may have to wait for something else.
     private var wanted: Events = []
     /// The place among the handshakes in progress.
-    private var handshake = -1
+    var handshake = -1
     private var acceptedAt: UInt64 = 0
     /// Whether what the client still sends is thrown away as it is.
     private var isDiscarding = false
@@ -85,7 +87,7 @@ package final class Connection: Poll {
     }
 
     /// Begins to speak the protocol that was agreed on; in clear the first bytes tell which one it is.
-    private func begin() {
+    func begin() {
         limitReading(to: server.limits.headTimeout)
         watch(.readable)
         let spoken = server.protocols(of: listenerIndex)
@@ -245,38 +247,6 @@ package final class Connection: Poll {
         if !isClosed { watch(wanted) }
     }
 
-    private func shakeHands(_ secure: TLSStream) {
-        switch secure.shakeHands() {
-        case .again(let events): super.watch(events)
-        case .done:
-            endHandshake()
-            begin()
-        case .clearHTTP:
-            endHandshake()
-            refuseClearHTTP()
-        case .failed: close()
-        }
-    }
-
-    private func endHandshake() {
-        if handshake >= 0 { server.handshakeEnded(handshake) }
-        handshake = -1
-    }
-
-    /// Tells a client that speaks HTTP in clear what is wrong, in its own words.
-    private func refuseClearHTTP() {
-        let answer: StaticString = """
-            HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: 30\r\n\r\n\
-            This port speaks HTTPS only.\r\n
-            """
-        // SAFETY: the text of a static string lives for ever.
-        _ = Descriptor.send(
-            descriptor.number, UnsafeRawBufferPointer(start: answer.utf8Start, count: answer.utf8CodeUnitCount))
-        endWriting()
-        limitReading(to: ConnectionLimits.lingerTime)
-        watch(.readable)
-    }
-
     /// Whether it is encrypted.
     package var isSecure: Bool { secure != nil }
 
@@ -384,7 +354,9 @@ package final class Connection: Poll {
             if Descriptor.untaken(descriptor.number) < untaken { limitWriting(to: writeLimit) } else { close() }
         case .read:
             switch session {
-            case .none, .undecided: close()
+            case .none, .undecided:
+                giveUpHandshake(.timeout)
+                close()
             case .http1(let session): session.readTimeIsOver()
             case .http2(let session): session.readTimeIsOver()
             }

@@ -59,6 +59,9 @@ open class HTTPServer {
     /// Told when a client was cut off because it passed a bound of HTTP/2.
     open func clientWasCutOff(_ flood: HTTP2Flood) {}
 
+    /// Told when a TLS handshake did not come to its end.
+    open func handshakeFailed(_ cause: HandshakeFailure) {}
+
     /// What the listener with this index speaks.
     final func protocols(of listener: Int) -> SpokenProtocols {
         protocols.indices.contains(listener) ? protocols[listener] : .all
@@ -142,7 +145,10 @@ open class HTTPServer {
     /// A handshake begins. At the bound the oldest one is given up: an honest client needs a moment only, so that whoever
     /// holds handshakes open loses them to those who go on.
     final func handshakeBegan(_ connection: Connection) -> Int {
-        if handshakes.count >= limits.handshakes { handshakes.oldest?.close() }
+        if handshakes.count >= limits.handshakes, let oldest = handshakes.oldest {
+            oldest.giveUpHandshake(.givenUp)
+            oldest.close()
+        }
         return handshakes.add(connection)
     }
 

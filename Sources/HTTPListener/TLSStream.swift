@@ -57,9 +57,7 @@ final class TLSStream {
         case done
         /// It goes on when the socket is ready for this.
         case again(Poll.Events)
-        /// The client speaks HTTP in clear.
-        case clearHTTP
-        case failed
+        case failed(HandshakeFailure)
     }
 
     /// Goes on with the handshake.
@@ -79,7 +77,7 @@ final class TLSStream {
         isBroken = true
         let reason = banyan_error_reason(ERR_peek_error())
         ERR_clear_error()
-        return reason == SSL_R_HTTP_REQUEST || reason == SSL_R_HTTPS_PROXY_REQUEST ? .clearHTTP : .failed
+        return .failed(HandshakeFailure(reason: reason))
     }
 
     private func established() {
