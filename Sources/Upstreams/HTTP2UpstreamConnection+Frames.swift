@@ -80,8 +80,8 @@ extension HTTP2UpstreamConnection {
         switch frame.type {
         case .data:
             budget.dataSent()
-            if frame.endsStream { stream(frame.stream)?.requestSent() }
-        case .headers: if frame.endsStream { stream(frame.stream)?.requestSent() }
+            if frame.endsStream { stream(frame.stream)?.frameSent(endsStream: true) }
+        case .headers: stream(frame.stream)?.frameSent(endsStream: frame.endsStream)
         default: break
         }
     }

@@ -23,7 +23,7 @@ final class HTTP2UpstreamPool: EndpointPool {
     private var expected = HTTP2UpstreamConnection.mostStreams
 
     /// Streams that are kept for the next requests.
-    private static let mostSpare = 256
+    private static let mostSpare = 128
 
     init(
         address: EndpointAddress, resolver: EndpointResolver, loop: EventLoop, curl: ConnectMulti,

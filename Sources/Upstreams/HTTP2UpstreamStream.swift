@@ -24,6 +24,7 @@ final class HTTP2UpstreamStream: UpstreamTransport {
     private var outputWasFull = false
     private var isDeferred = false
     private var bodyHasEnded = false
+    private var headIsSent = false
     private var requestIsSent = false
     /// What of the answer came while the attempt was paused: at most what the stream's window lets in.
     private var pending = ByteBuffer()
@@ -45,9 +46,8 @@ final class HTTP2UpstreamStream: UpstreamTransport {
         case over
     }
 
-    /// Bytes of a piece that waited; memory that is kept for the next request.
+    /// Bytes of a piece that waited.
     private static let pieceSize = 16_384
-    private static let mostMemoryKept = 16_384
 
     init(pool: HTTP2UpstreamPool) {
         self.pool = pool
@@ -68,6 +68,7 @@ final class HTTP2UpstreamStream: UpstreamTransport {
         outputWasFull = false
         isDeferred = false
         bodyHasEnded = !attempt.framing.hasBody
+        headIsSent = false
         requestIsSent = false
         trailerFault = nil
         received = 0
@@ -89,8 +90,8 @@ final class HTTP2UpstreamStream: UpstreamTransport {
 
     private func rest() {
         connection = nil
-        output.removeAll(keeping: Self.mostMemoryKept)
-        pending.removeAll(keeping: Self.mostMemoryKept)
+        output.removeAll(keeping: UpstreamConnection.highWater)
+        pending.removeAll(keeping: Self.pieceSize)
         trailers.removeAll()
         pool.keep(self)
     }
@@ -204,8 +205,10 @@ final class HTTP2UpstreamStream: UpstreamTransport {
         attempt.writable()
     }
 
-    /// The last frame of the request has been gathered.
-    func requestSent() {
+    /// A frame of the request has been gathered that is not content, or the last one.
+    func frameSent(endsStream: Bool) {
+        headIsSent = true
+        guard endsStream else { return }
         requestIsSent = true
         if phase == .head, let attempt { wait(atMost: attempt.timeouts.head) }
     }
@@ -365,8 +368,8 @@ final class HTTP2UpstreamStream: UpstreamTransport {
         case .body: fail(.truncated)
         case .head:
             if let fault { return fail(.protocolError(fault)) }
-            let isUntouched = interimHeads == 0 && !attempt.wasReplaced
-            if isUntouched, attempt.method.isIdempotent, attempt.replayIsWhole { replace() } else { fail(.closed) }
+            let mayBeRepeated = interimHeads == 0 && (attempt.method.isIdempotent || !headIsSent)
+            if mayBeRepeated, !attempt.wasReplaced, attempt.replayIsWhole { replace() } else { fail(.closed) }
         }
     }
 }

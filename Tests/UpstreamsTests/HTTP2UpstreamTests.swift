@@ -184,6 +184,36 @@ import Testing
         #expect(bench.drive { bench.pool.openCount == 1 })
     }
 
+    /// A request of which nothing was sent, because the peer reads nothing, survives its connection whatever its method.
+    @Test func anUnsentRequestGoesElsewhere() throws {
+        let bench = try UpstreamBench(.http2)
+        let upload = bench.begin(.post, framing: .chunked)
+        let first = try HTTP2Peer(bench, settings: [(4, 0x7FFF_FFFF)])
+        try #require(bench.drive { upload.isStarted })
+        _ = try first.requests(1)
+        first.windowUpdate(0, 0x7000_0000)
+        bench.settle()
+        // Until the system takes no more.
+        let piece = [UInt8](repeating: 7, count: 65_536)
+        var rounds = 0
+        while !upload.isFull, rounds < 1_000 {
+            upload.send(piece.span)
+            bench.settle(turns: 2)
+            rounds += 1
+        }
+        #expect(upload.isFull)
+        let unsent = bench.begin(.post, framing: .length(2), body: "hi")
+        bench.settle()
+        #expect(unsent.isStarted)
+        first.end.close()
+        let second = try HTTP2Peer(bench)
+        let stream = try second.requests(1)[0]
+        #expect(second.receives { $0.endsStream } && second.content(stream) == Array("hi".utf8))
+        second.answer(stream, "second")
+        #expect(bench.drive { upload.isOver && unsent.isOver })
+        #expect(upload.outcome == .failed(.closed) && unsent.outcome == .ended && unsent.text == "second")
+    }
+
     /// A peer may allow fewer streams later on.
     @Test func theNumberOfStreamsMayFall() throws {
         let bench = try UpstreamBench(.http2, bounds: UpstreamBounds(connections: 1))
