@@ -126,7 +126,7 @@ extension EndToEnd {
                     #""certificate": "@/site.crt", "key": "@/site.crt""#, "/tls/key:",
                     "expected a private key in PEM form"
                 ),
-                (#""certificate": "@/none.crt", "key": "@/site.key""#, "/tls/certificate:", "cannot read the file"),
+                (#""certificate": "@/none.crt", "key": "@/site.key""#, "/tls/certificate:", "there is no file"),
                 (
                     #""certificate": "@/site.crt", "key": "@/site.key", "clientCA": "@/site.key""#, "/tls/clientCA:",
                     "expected certificates in PEM form"

@@ -12,11 +12,11 @@ import Testing
         let content = (0..<200_000).map { UInt8(truncatingIfNeeded: $0 &* 31) }
         try Data(content).write(to: file)
         let files = FileAccess.system
-        #expect(files.isReadable(file.path))
+        #expect(files.obstacle(file.path) == nil)
         #expect(files.contents(file.path) == content)
-        #expect(!files.isReadable(folder.path))
+        #expect(files.obstacle(folder.path) == .folder)
         #expect(files.contents(folder.path) == nil)
-        #expect(!files.isReadable(folder.appending(path: "none").path))
+        #expect(files.obstacle(folder.appending(path: "none").path) == .missing)
         #expect(files.contents(folder.appending(path: "none").path) == nil)
     }
 }

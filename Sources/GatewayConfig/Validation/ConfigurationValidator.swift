@@ -200,8 +200,6 @@ struct ConfigurationValidator {
     }
 
     private func checkFile(_ path: String, _ place: [String], _ files: FileAccess) {
-        if !files.isReadable(path) {
-            session.report(JSONPointer(place), "cannot read the file \(ValueProblem.quoted(path))")
-        }
+        if let obstacle = files.obstacle(path) { session.report(JSONPointer(place), obstacle.message(path)) }
     }
 }

@@ -9,8 +9,8 @@
 /// What the configuration needs of the file system: whether a file can be read, and what is in it. A parameter, so that
 /// tests need no disk and `banyan check` sees what `banyan run` would.
 package struct FileAccess: Sendable {
-    /// Whether there is a readable file at the path.
-    package var isReadable: @Sendable (_ path: String) -> Bool
+    /// What keeps the file at the path from being read; nil where nothing does.
+    package var obstacle: @Sendable (_ path: String) -> FileObstacle?
     /// The bytes of the file at the path, or nil where it cannot be read or is larger than ``maximumSize``.
     package var contents: @Sendable (_ path: String) -> [UInt8]?
 
@@ -19,22 +19,24 @@ package struct FileAccess: Sendable {
 
     /// File access by these two functions.
     package init(
-        isReadable: @escaping @Sendable (String) -> Bool, contents: @escaping @Sendable (String) -> [UInt8]?
+        obstacle: @escaping @Sendable (String) -> FileObstacle?, contents: @escaping @Sendable (String) -> [UInt8]?
     ) {
-        self.isReadable = isReadable
+        self.obstacle = obstacle
         self.contents = contents
     }
 
     /// Files held in memory: for tests.
     package init(inMemory files: [String: [UInt8]]) {
-        self.init(isReadable: { files[$0] != nil }, contents: { files[$0] })
+        self.init(obstacle: { files[$0] == nil ? .missing : nil }, contents: { files[$0] })
     }
 
     /// The real file system.
     package static let system = FileAccess(
-        isReadable: { path in
+        obstacle: { path in
             var status = stat()
-            return stat(path, &status) == 0 && status.st_mode & S_IFMT != S_IFDIR && access(path, R_OK) == 0
+            guard stat(path, &status) == 0 else { return errno == EACCES ? .forbidden : .missing }
+            if status.st_mode & S_IFMT == S_IFDIR { return .folder }
+            return access(path, R_OK) == 0 ? nil : .forbidden
         },
         contents: readFile)
 
@@ -54,6 +56,23 @@ package struct FileAccess: Sendable {
             }
             bytes += chunk[..<count]
             if bytes.count > maximumSize { return nil }
+        }
+    }
+}
+
+/// Why a file cannot be read.
+package enum FileObstacle: Sendable {
+    case missing
+    case forbidden
+    case folder
+
+    /// What is wrong with the file at `path`, in words.
+    func message(_ path: String) -> String {
+        let name = ValueProblem.quoted(path)
+        return switch self {
+        case .missing: "there is no file \(name)"
+        case .forbidden: "the file \(name) cannot be read by the user that the gateway runs as"
+        case .folder: "\(name) is a folder, not a file"
         }
     }
 }
