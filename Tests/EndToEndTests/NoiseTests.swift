@@ -25,20 +25,7 @@ extension EndToEnd {
         private static let special =
             Array("\r\n\0 \t:;,=\"%#?/*0123456789abcdefx\u{7F}-_".utf8) + [0x80, 0xC0, 0xFF, 0x0B, 0x1B]
 
-        /// Numbers that are the same in every run (SplitMix64).
-        private struct Seeded: RandomNumberGenerator {
-            var state: UInt64
-            mutating func next() -> UInt64 {
-                state &+= 0x9E37_79B9_7F4A_7C15
-                var z = state
-                z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-                z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-                return z ^ (z >> 31)
-            }
-            mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(max(bound, 1))) }
-        }
-
-        private static func noise(_ random: inout Seeded) -> [UInt8] {
+        private static func noise(_ random: inout SeededGenerator) -> [UInt8] {
             var bytes = Array(corpus[random.below(corpus.count)].utf8)
             for _ in 0..<random.below(4) {
                 let from = random.below(bytes.count)
@@ -72,7 +59,7 @@ extension EndToEnd {
 
         /// Sends noise until the deadline, on connections that are kept as long as the gateway keeps them, or thrown away.
         private static func bother(_ place: SocketPlace, seed: UInt64, until deadline: Deadline) -> Tally {
-            var random = Seeded(state: seed)
+            var random = SeededGenerator(state: seed)
             var tally = Tally()
             var wire: Wire?
             while !deadline.hasPassed, tally.sent < 2_500 {
