@@ -1,7 +1,8 @@
 extension ByteBuffer {
     /// Appends `bytes` as a JSON string with its quotes (RFC 8259 §7): whatever the bytes are, what comes out is one
     /// string of valid UTF-8 without control characters. Invalid UTF-8 becomes U+FFFD, one for each bad byte;
-    /// DEL and the line separators U+2028 and U+2029 are escaped, so that a log line stays one line for every reader.
+    /// DEL, the control characters above it (NEL among them) and the line separators U+2028 and U+2029 are escaped, so that
+    /// a log line stays one line for every reader.
     public mutating func appendJSONString(_ bytes: Span<UInt8>) {
         append(UInt8(ascii: "\""))
         var index = 0
@@ -13,7 +14,8 @@ extension ByteBuffer {
             let sequence = byte < 0x80 ? 0 : bytes.utf8SequenceLength(at: index)
             let isLineSeparator =
                 sequence == 3 && byte == 0xE2 && bytes[index + 1] == 0x80 && bytes[index + 2] & 0xFE == 0xA8
-            if sequence > 0, !isLineSeparator {
+            let isControl = sequence == 2 && byte == 0xC2 && bytes[index + 1] < 0xA0
+            if sequence > 0, !isLineSeparator, !isControl {
                 index += sequence
                 continue
             }
@@ -21,6 +23,10 @@ extension ByteBuffer {
             if isLineSeparator {
                 append(bytes[index + 2] == 0xA8 ? "\\u2028" : "\\u2029")
                 index += 3
+            } else if isControl {
+                append("\\u00")
+                appendHex(UInt64(bytes[index + 1]), digits: 2)
+                index += 2
             } else {
                 appendJSONEscape(byte)
                 index += 1

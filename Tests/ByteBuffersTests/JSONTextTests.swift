@@ -15,7 +15,7 @@ struct JSONTextTests {
             case "\n": text += "\\n"
             case "\u{C}": text += "\\f"
             case "\r": text += "\\r"
-            case "\u{0}"..<" ", "\u{7F}":
+            case "\u{0}"..<" ", "\u{7F}"..."\u{9F}":
                 text += "\\u00" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16)
             case "\u{2028}": text += "\\u2028"
             case "\u{2029}": text += "\\u2029"
@@ -44,7 +44,10 @@ struct JSONTextTests {
 
     @Test("sequences of UTF-8 across the borders of words")
     func sequences() {
-        for scalar in ["é", "€", "\u{2028}", "\u{2029}", "\u{2027}", "😀", "\u{80}", "\u{FFFF}", "\u{10FFFF}"] {
+        for scalar in [
+            "é", "€", "\u{2028}", "\u{2029}", "\u{2027}", "😀", "\u{80}", "\u{85}", "\u{9F}", "\u{A0}", "\u{FFFF}",
+            "\u{10FFFF}",
+        ] {
             for before in 0...9 {
                 let bytes = Array((String(repeating: "~", count: before) + scalar + scalar + "\"z").utf8)
                 #expect(written(bytes) == Self.reference(bytes))
