@@ -47,6 +47,7 @@ package final class Gateway {
     package var onEnd: (_ done: @escaping () -> Void) -> Void = { $0() }
     private var isEnding = false
     private let floodReport: FloodReport
+    private var acceptReport: AcceptReport?
 
     /// Prepares everything that can fail: reads the configuration, binds every address.
     ///
@@ -91,6 +92,9 @@ package final class Gateway {
             }
         } catch {
             throw StartError(message: error.description, exitCode: 70)
+        }
+        acceptReport = AcceptReport(loop: loop, log: log) { [unowned self] in
+            workers.reduce(into: AcceptPauses()) { $0 += $1.mailbox.acceptPauses }
         }
         do throws(ListenError) {
             try bind(count)

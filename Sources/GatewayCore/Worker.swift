@@ -95,6 +95,9 @@ final class Worker {
     /// Counts a client that was cut off.
     fileprivate func note(_ flood: HTTP2Flood) { mailbox.note(flood) }
 
+    /// Counts that no more clients are accepted for a while.
+    fileprivate func noteAcceptingPaused(_ code: CInt?) { mailbox.noteAcceptingPaused(code) }
+
     /// Counts a client that did not get through its handshake.
     fileprivate func note(_ failure: HandshakeFailure) { mailbox.note(failure) }
 
@@ -160,6 +163,8 @@ private final class GatewayServer: HTTPServer {
 
     override func clientWasCutOff(_ flood: HTTP2Flood) { worker?.note(flood) }
 
+    override func acceptingPaused(_ code: CInt?) { worker?.noteAcceptingPaused(code) }
+
     override func handshakeFailed(_ cause: HandshakeFailure) { worker?.note(cause) }
 }
 
@@ -182,6 +187,7 @@ final class WorkerMailbox: Sendable {
         var generation = 0
         var floods = FloodCounts()
         var handshakeFailures = KindCounts<HandshakeFailure>()
+        var acceptPauses = AcceptPauses()
     }
 
     private let state = Mutex(State())
@@ -210,6 +216,8 @@ final class WorkerMailbox: Sendable {
 
     /// The clients that it has cut off.
     var floods: FloodCounts { state.withLock { $0.floods } }
+    /// How often it has stopped accepting.
+    var acceptPauses: AcceptPauses { state.withLock { $0.acceptPauses } }
     /// The clients that did not get through their handshakes.
     var handshakeFailures: KindCounts<HandshakeFailure> { state.withLock { $0.handshakeFailures } }
 
@@ -236,6 +244,15 @@ final class WorkerMailbox: Sendable {
 
     /// Nobody is told: whoever scans ports would keep the control plane busy.
     func note(_ failure: HandshakeFailure) { state.withLock { $0.handshakeFailures[failure] += 1 } }
+
+    /// Nobody is told: at the bound this comes with every client.
+    func noteAcceptingPaused(_ code: CInt?) {
+        state.withLock { state in
+            guard let code else { return state.acceptPauses.full += 1 }
+            state.acceptPauses.refused += 1
+            state.acceptPauses.code = code
+        }
+    }
 
     func failed(_ reason: String) {
         note { state in

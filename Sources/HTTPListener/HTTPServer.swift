@@ -53,8 +53,9 @@ open class HTTPServer {
     /// A new exchange, for when none can be reused.
     open func makeExchange() -> ServerExchange { ServerExchange() }
 
-    /// Told when the system refused a connection; `code` is the errno.
-    open func acceptFailed(_ code: CInt) {}
+    /// Told when no more connections are accepted for a while: at the bound of connections, or because the system refuses
+    /// them, with the errno.
+    open func acceptingPaused(_ code: CInt?) {}
 
     /// Told when a client was cut off because it passed a bound of HTTP/2.
     open func clientWasCutOff(_ flood: HTTP2Flood) {}

@@ -33,6 +33,7 @@ package final class Listener: Poll {
             guard server.hasRoom else {
                 // The server resumes its listeners when a connection ends.
                 watch([])
+                server.acceptingPaused(nil)
                 return
             }
             guard acceptOne() else { return }
@@ -66,14 +67,15 @@ package final class Listener: Poll {
             server.accepted(Descriptor(owning: number), from: PeerAddress(storage), on: self)
             return true
         }
-        switch errno {
+        let code = errno
+        switch code {
         case EINTR, ECONNABORTED, EPROTO: return true
         case EAGAIN: return false
         default:
             // No descriptor or no memory: asking again at once would spin, so it rests.
             watch([])
             if !isClosed { retry?.schedule(after: Self.restTime) }
-            server.acceptFailed(errno)
+            server.acceptingPaused(code)
             return false
         }
     }

@@ -59,6 +59,9 @@ extension EndToEnd {
             try eventually("every descriptor is in use") { try gateway.process.descriptors() >= 63 }
             let used = try ticks(of: gateway, in: 1)
             #expect(used < 25, "\(used) hundredths of a second of processor time in a second without descriptors")
+            try gateway.process.line("clients wait, and why", in: .errors) {
+                $0.contains("newcomers wait to be accepted: Too many open files")
+            }
             #expect(try first.exchange("GET /").text == "ok", "\(first.transcript)")
 
             for client in clients.dropLast() { client.close() }
@@ -81,6 +84,9 @@ extension EndToEnd {
             let outside = try (0..<3).map { try gateway.client().request("GET /out/\($0)") }
             let used = try ticks(of: gateway, in: 0.5)
             #expect(used < 10, "\(used) hundredths of a second of processor time in half a second at the bound")
+            try gateway.process.line("clients wait, and why", in: .errors) {
+                $0.contains("newcomers wait to be accepted: limits.connections is reached")
+            }
             #expect(outside.allSatisfy { !$0.wire.isReadable }, "neither answered nor closed")
             #expect(stub.requests.count == 3)
             #expect(try gateway.admin("/healthz").status == 200, "the admin listener has a bound of its own")
