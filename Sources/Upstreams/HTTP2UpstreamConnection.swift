@@ -268,8 +268,9 @@ final class HTTP2UpstreamConnection: HTTP2Session {
         if outputIsBlocked, budget.unread(unsentFrames) != nil {
             fault = "the server reads nothing of what it asks for"
         }
-        if fault != nil { return lose() }
+        // Also what came on a connection that has ended meanwhile.
         while let stream = touched.popLast() { stream.piecesEnded() }
+        if fault != nil { return lose() }
         sendLater()
     }
 
@@ -379,7 +380,6 @@ final class HTTP2UpstreamConnection: HTTP2Session {
         poll = nil
         timer?.cancel()
         timer = nil
-        touched.removeAll()
         discard()
         if givingBack { pool.gone(self) }
     }

@@ -26,7 +26,8 @@ final class HTTP2UpstreamStream: UpstreamTransport {
     private var bodyHasEnded = false
     private var headIsSent = false
     private var requestIsSent = false
-    /// What of the answer came while the attempt was paused: at most what the stream's window lets in.
+    /// What of the answer waits for the end of the input that it came with, so that small frames are handed on together,
+    /// or for an attempt that has paused: at most what the stream's window lets in.
     private var pending = ByteBuffer()
     private var trailers = TrailerSection()
     private var trailerFault: StaticString?
@@ -46,8 +47,9 @@ final class HTTP2UpstreamStream: UpstreamTransport {
         case over
     }
 
-    /// Bytes of a piece that waited.
-    private static let pieceSize = 16_384
+    /// Bytes of a frame that is handed on by itself, and of a piece that was put together.
+    private static let largeFrame = 16_384
+    private static let pieceSize = 65_536
 
     init(pool: HTTP2UpstreamPool) {
         self.pool = pool
@@ -119,7 +121,7 @@ final class HTTP2UpstreamStream: UpstreamTransport {
         timer?.schedule(after: milliseconds)
     }
 
-    fileprivate func timeIsOver() {
+    func timeIsOver() {
         guard attempt != nil else { return }
         connection?.waitedInVain(since: waitsSince)
         reset(.cancel)
@@ -252,12 +254,14 @@ final class HTTP2UpstreamStream: UpstreamTransport {
         case .length(let length) where received > length: return breaksRules("the body is longer than Content-Length")
         default: break
         }
-        if isPaused || !pending.isEmpty {
+        if !isPaused {
+            wait(atMost: attempt.timeouts.idle)
+            touch()
+        }
+        if isPaused || !pending.isEmpty || bytes.count < Self.largeFrame {
             pending.append(bytes)
             return
         }
-        wait(atMost: attempt.timeouts.idle)
-        touch()
         attempt.bodyReceived(bytes)
         if slot >= 0 { connection?.consumed(bytes.count, of: id) }
     }
@@ -293,7 +297,7 @@ final class HTTP2UpstreamStream: UpstreamTransport {
     /// For now no more pieces are there.
     func piecesEnded() {
         isTouched = false
-        attempt?.piecesEnded()
+        if isPaused || pending.isEmpty { attempt?.piecesEnded() } else { deliver() }
     }
 
     private func breaksRules(_ detail: StaticString) {
@@ -301,8 +305,8 @@ final class HTTP2UpstreamStream: UpstreamTransport {
         fail(phase == .head ? .protocolError(detail) : .truncated)
     }
 
-    /// Hands on what waited for the attempt.
-    fileprivate func deliver() {
+    /// Hands on what waited.
+    func deliver() {
         guard !isPaused, !pending.isEmpty, let attempt else { return }
         let use = use
         var waiting = ByteBuffer()
@@ -356,8 +360,14 @@ final class HTTP2UpstreamStream: UpstreamTransport {
         case .head where code == .refusedStream || isResetByPeer: fail(.closed)
         case .head: fail(.protocolError("the answer breaks the rules of HTTP/2"))
         case .body where code == .noError && attempt.head.framing == .length(received) && isResetByPeer: answerEnded()
-        case .body, .over: fail(.truncated)
+        case .body, .over: breakOff()
         }
+    }
+
+    /// The rest of the body will not come.
+    private func breakOff() {
+        deliver()
+        fail(.truncated)
     }
 
     /// The connection is gone; `fault` is what its peer did wrong, if that was the reason.
@@ -365,35 +375,11 @@ final class HTTP2UpstreamStream: UpstreamTransport {
         guard let attempt else { return rest() }
         switch phase {
         case .over: connection = nil
-        case .body: fail(.truncated)
+        case .body: breakOff()
         case .head:
             if let fault { return fail(.protocolError(fault)) }
             let mayBeRepeated = interimHeads == 0 && (attempt.method.isIdempotent || !headIsSent)
             if mayBeRepeated, !attempt.wasReplaced, attempt.replayIsWhole { replace() } else { fail(.closed) }
         }
     }
-}
-
-/// The deadline of whatever a request waits for.
-private final class HTTP2StreamDeadline: EventLoops.Timer {
-    private unowned let stream: HTTP2UpstreamStream
-
-    init(_ stream: HTTP2UpstreamStream, loop: EventLoop) {
-        self.stream = stream
-        super.init(loop: loop)
-    }
-
-    override func fire() {
-        let stream = stream
-        stream.timeIsOver()
-    }
-}
-
-/// What a stream puts off to the end of a turn.
-private final class HTTP2StreamWork: DeferredWork {
-    private weak var stream: HTTP2UpstreamStream?
-
-    init(_ stream: HTTP2UpstreamStream) { self.stream = stream }
-
-    override func run() { stream?.deliver() }
 }

@@ -184,6 +184,44 @@ import Testing
         #expect(bench.drive { other.outcome == .ended })
     }
 
+    /// A whole answer stands, whatever comes behind it in the same bytes; of another one, what came of it is passed on.
+    @Test func whatCameBeforeAFaultStands() throws {
+        let bench = try UpstreamBench(.http2)
+        let whole = bench.begin(.post)
+        let part = bench.begin(.post)
+        let upload = bench.begin(.post, framing: .chunked)
+        let peer = try HTTP2Peer(bench)
+        try #require(bench.drive { upload.isStarted })
+        let streams = try peer.requests(3)
+        peer.together {
+            for stream in streams { peer.headers(stream, Self.ok) }
+            peer.data(streams[0], "whole", ends: true)
+            peer.data(streams[1], "part")
+            peer.data(streams[2], "early", ends: true)
+            peer.data(0, "fault")
+        }
+        #expect(bench.drive { whole.isOver && part.isOver && upload.isOver })
+        #expect(whole.outcome == .ended && whole.text == "whole")
+        #expect(part.outcome == .failed(.truncated) && part.text == "part")
+        #expect(upload.outcome == .ended && upload.text == "early")
+        #expect(peer.end.readsToEnd())
+    }
+
+    /// Small frames that come together are handed on together.
+    @Test func smallFramesAreHandedOnTogether() throws {
+        let bench = try UpstreamBench(.http2)
+        let attempt = bench.begin()
+        let peer = try HTTP2Peer(bench)
+        let stream = try peer.requests(1)[0]
+        peer.together {
+            peer.headers(stream, Self.ok)
+            for _ in 0..<100 { peer.data(stream, "12345678") }
+            peer.data(stream, [], ends: true)
+        }
+        #expect(bench.drive { attempt.isOver })
+        #expect(attempt.received.count == 800 && attempt.largestPiece == 800)
+    }
+
     /// What a live server does often is no flood: a ping for each piece of an upload, windows for each, early ends.
     @Test func aBusyServerIsNotCutOff() throws {
         let bench = try UpstreamBench(.http2)
