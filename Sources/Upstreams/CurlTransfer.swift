@@ -11,45 +11,45 @@ import HTTPMessage
 /// must be done to the transfer waits for the end of the turn. The object and its handle are used again and again.
 final class CurlTransfer: UpstreamTransport {
     let easy: UnsafeMutableRawPointer
-    private unowned let pool: TransferPool
-    private let loop: EventLoop
+    unowned let pool: TransferPool
+    let loop: EventLoop
     private let options: CurlOptions
-    private(set) var attempt: UpstreamAttempt?
-    private(set) weak var lane: TransferLane?
-    private var request = TransferRequest()
-    private var checker = TransferHeadChecker()
+    var attempt: UpstreamAttempt?
+    weak var lane: TransferLane?
+    var request = TransferRequest()
+    var checker = TransferHeadChecker()
     /// What of the request's body libcurl has not taken yet.
-    private var output = ByteBuffer()
+    var output = ByteBuffer()
     /// What of the answer came while the attempt was paused.
-    private var held = ByteBuffer()
+    var held = ByteBuffer()
     private var addresses: UnsafeMutablePointer<curl_slist>?
-    private var timer: TransferDeadline?
-    private var later: TransferWork?
-    private var fault: StaticString?
-    private var outcome: UpstreamFailure??
+    var timer: TransferDeadline?
+    var later: TransferWork?
+    var fault: StaticString?
+    var outcome: UpstreamFailure??
     /// Whether libcurl's handle may hold something of this exchange that the next one must not find.
-    private var isSpoilt = false
+    var isSpoilt = false
     /// Whether libcurl has a connection for it and may have sent something.
     private(set) var hasStarted = false
-    private var wasFresh = false
+    var wasFresh = false
     private var opensConnection = false
-    private var requestIsWhole = false
-    private var awaitsBodyInVain = false
-    private var isPaused = false
-    private var sendingIsPaused = false
-    private var receivingIsPaused = false
-    private var outputWasFull = false
-    private var pieceHasCome = false
-    private var headIsDue = false
-    private var holdsLane = false
+    var requestIsWhole = false
+    var awaitsBodyInVain = false
+    var isPaused = false
+    var sendingIsPaused = false
+    var receivingIsPaused = false
+    var outputWasFull = false
+    var pieceHasCome = false
+    var headIsDue = false
+    var holdsLane = false
     /// Noted by the lane: it has something to do once libcurl has returned.
     var isTouched = false
 
     /// What is kept of an answer for a paused attempt before the connection is left unread: all that shares it waits
     /// then. A connection of one's own is left unread sooner.
-    private static let mostHeldAlone = 65_536
-    private static let mostHeldShared = 1_048_576
-    private static let mostMemoryKept = 65_536
+    static let mostHeldAlone = 65_536
+    static let mostHeldShared = 1_048_576
+    static let mostMemoryKept = 65_536
 
     /// nil when libcurl has no memory left.
     init?(pool: TransferPool) {
@@ -282,73 +282,7 @@ final class CurlTransfer: UpstreamTransport {
         }
     }
 
-    // MARK: - The answer
-
-    private func tookLine(_ line: UnsafeRawBufferPointer) -> Int {
-        guard let attempt else { return 0 }
-        // SAFETY: libcurl keeps the line during the call, and the span ends before it.
-        switch checker.take(Span(_unsafeBytes: line), into: &attempt.head) {
-        case .more: break
-        case .interim: attempt.interimReceived()
-        case .head:
-            timer?.schedule(after: attempt.timeouts.idle)
-            lane?.touch(self)
-            headIsDue = true
-            // Over HTTP/2 a head may be the whole answer, which shows when libcurl has returned.
-            if !pool.isHTTP2 { tellHead() }
-        case .failed(let detail):
-            fault = detail
-            return 0
-        }
-        return self.attempt === attempt ? line.count : 0
-    }
-
-    private func tellHead() {
-        guard headIsDue, let attempt else { return }
-        headIsDue = false
-        attempt.headReceived()
-    }
-
-    private func tookBody(_ bytes: UnsafeRawBufferPointer) -> Int {
-        guard let attempt else { return 0 }
-        if held.count >= mostHeld, isPaused || !held.isEmpty {
-            // libcurl will hand these bytes over again; and nobody reads the connection until then.
-            receivingIsPaused = true
-            holdLane()
-            return Int(CURL_WRITEFUNC_PAUSE)
-        }
-        guard checker.takeBody(bytes.count) else {
-            fault = "the body is longer than it may be"
-            return 0
-        }
-        tellHead()
-        guard self.attempt === attempt else { return 0 }
-        // SAFETY: libcurl keeps the bytes during the call, and the span ends before it.
-        let piece = Span<UInt8>(_unsafeBytes: bytes)
-        if isPaused || !held.isEmpty {
-            held.append(piece)
-        } else {
-            timer?.schedule(after: attempt.timeouts.idle)
-            pieceHasCome = true
-            lane?.touch(self)
-            attempt.bodyReceived(piece)
-        }
-        return self.attempt === attempt ? bytes.count : 0
-    }
-
-    private var mostHeld: Int { lane?.isShared == true ? Self.mostHeldShared : Self.mostHeldAlone }
-
-    private func holdLane() {
-        guard !holdsLane, let lane else { return }
-        holdsLane = true
-        lane.hold()
-    }
-
-    private func letLaneGo() {
-        guard holdsLane else { return }
-        holdsLane = false
-        lane?.letGo()
-    }
+    // MARK: - The attempt's wishes
 
     override func pause() {
         isPaused = true
@@ -362,261 +296,9 @@ final class CurlTransfer: UpstreamTransport {
         if let later { loop.atEndOfTurn(later) }
     }
 
-    /// Hands on what was held while the attempt was paused.
-    private func giveHeld() {
-        guard !held.isEmpty, !isPaused, let attempt else { return }
-        var waiting = ByteBuffer()
-        swap(&waiting, &held)
-        while !waiting.isEmpty, !isPaused, self.attempt === attempt {
-            let count = min(waiting.count, EventLoop.scratchSize)
-            Self.hand(waiting, count, to: attempt)
-            waiting.removeFirst(count)
-        }
-        guard self.attempt === attempt else { return }
-        swap(&waiting, &held)
-        attempt.piecesEnded()
-    }
-
-    private static func hand(_ bytes: borrowing ByteBuffer, _ count: Int, to attempt: UpstreamAttempt) {
-        attempt.bodyReceived(bytes.span.extracting(0..<count))
-    }
-
-    // MARK: - Between libcurl's turns
-
-    /// libcurl has returned: what could not be done inside of it is done now.
-    func settle() {
-        // A head with gRPC's status is a whole answer, and must be passed on as one; but libcurl says so only when the
-        // request has ended, too, which nobody wants any more.
-        if headIsDue, attempt?.head.hasGRPCStatus == true {
-            guard isSending, let lane, lane.carries(self) else { return }
-            lane.cutOff(self)
-            return conclude(nil)
-        }
-        tellHead()
-        if outputWasFull, output.count < UpstreamConnection.lowWater, let attempt {
-            outputWasFull = false
-            attempt.writable()
-        }
-        if pieceHasCome, let attempt {
-            pieceHasCome = false
-            attempt.piecesEnded()
-        }
-        guard attempt != nil, outcome == nil, checker.isComplete, let lane else { return }
-        // The answer is whole, but libcurl waits for the rest of a request that nobody wants any more, or for a body
-        // that the answer to a HEAD with content does not have.
-        if !requestIsWhole || !output.isEmpty || awaitsBodyInVain, lane.carries(self) {
-            lane.cutOff(self)
-            conclude(nil)
-        }
-    }
-
-    fileprivate func workLater() {
-        giveHeld()
-        let receives = receivingIsPaused && held.isEmpty && !isPaused
-        let sends = sendingIsPaused && (!output.isEmpty || requestIsWhole)
-        if receives {
-            receivingIsPaused = false
-            letLaneGo()
-        }
-        if sends { sendingIsPaused = false }
-        if receives || sends { lane?.goOn(self, receiving: !receivingIsPaused) }
-        if held.isEmpty, let outcome { conclude(outcome) }
-    }
-
-    fileprivate func timeIsOver() {
-        guard outcome == nil else { return }
-        fail(!hasStarted ? .connectTimeout : checker.hasPassedHead ? .truncated : .timeout)
-    }
-
-    // MARK: - Ends
-
     override func cancel() {
         attempt = nil
         timer?.cancel()
         if let lane { lane.cutOff(self) } else { release() }
     }
-
-    private func fail(_ failure: UpstreamFailure) {
-        let failed = attempt
-        attempt = nil
-        timer?.cancel()
-        lane?.cutOff(self)
-        failed?.fail(failure)
-    }
-
-    /// Whether a part of the request's body has not been sent.
-    var isSending: Bool { hasStarted && (!requestIsWhole || !output.isEmpty) }
-
-    /// Whether anything of the answer has come.
-    var answerHasBegun: Bool { checker.hasBegun }
-
-    /// It could not begin.
-    func refuse(_ attempt: UpstreamAttempt) {
-        self.attempt = nil
-        timer?.cancel()
-        lane = nil
-        isSpoilt = true
-        release()
-        attempt.fail(.protocolError("libcurl cannot carry the request"))
-    }
-
-    /// The lane takes no more requests, and this one has not been sent: another one will carry it.
-    func moveOn() {
-        guard let attempt else { return }
-        handBack(attempt)
-        pool.again(attempt)
-    }
-
-    /// The lane no longer has the transfer.
-    ///
-    /// - Parameter isWhole: whether libcurl has brought it to a good end.
-    func left(isWhole: Bool) {
-        if !isWhole { isSpoilt = true }
-        letLaneGo()
-        lane = nil
-        if attempt == nil { release() }
-    }
-
-    private func release() {
-        // libcurl 7.88 keeps in its handle that it wanted to send a body again, for instance.
-        if isSpoilt { return }
-        output.removeAll(keeping: Self.mostMemoryKept)
-        held.removeAll(keeping: Self.mostMemoryKept)
-        request.bytes.removeAll(keeping: Self.mostMemoryKept)
-        pool.keep(self)
-    }
-
-    /// libcurl is done with the transfer: why it failed, as far as the answer tells, nil when it did not.
-    func failure(of code: CURLcode) -> UpstreamFailure? {
-        // libcurl may take a request that it can send no more of for a failure, although the answer was whole.
-        if pool.isHTTP2, headIsDue, attempt?.head.hasGRPCStatus == true { return nil }
-        let isPassedOn = checker.hasPassedHead && !headIsDue
-        if let fault { return isPassedOn ? .truncated : .protocolError(fault) }
-        if code == CURLE_OK {
-            switch checker.end() {
-            case .whole: return nil
-            case .withoutHead: return .closed
-            case .short: return isPassedOn ? .truncated : .closed
-            }
-        }
-        if isPassedOn { return .truncated }
-        switch code {
-        case CURLE_WEIRD_SERVER_REPLY, CURLE_UNSUPPORTED_PROTOCOL, CURLE_OUT_OF_MEMORY, CURLE_HTTP2, CURLE_WRITE_ERROR,
-            CURLE_BAD_CONTENT_ENCODING:
-            return .protocolError("libcurl could not read the answer")
-        default:
-            return .closed
-        }
-    }
-
-    /// libcurl is done with the transfer, and the lane has let it go.
-    ///
-    /// - Parameters:
-    ///   - failure: what ``failure(of:)`` has said.
-    ///   - laneWasOpen: whether there was a connection before.
-    ///   - laneIsLost: whether there is none now.
-    func finished(_ code: CURLcode, _ failure: UpstreamFailure?, laneWasOpen: Bool, laneIsLost: Bool) {
-        guard let attempt else { return }
-        if !hasStarted {
-            if laneWasOpen {
-                moveOn()
-            } else {
-                fail(UpstreamFailure(opening: code))
-            }
-            return
-        }
-        if let failure {
-            if case .closed = failure, !checker.hasBegun, laneIsLost || Self.refuses(code), !attempt.wasReplaced,
-                mayBeStale, attempt.method.isIdempotent, attempt.replayIsWhole
-            {
-                handBack(attempt)
-                attempt.wasReplaced = true
-                pool.start(attempt, fresh: true)
-                return
-            }
-            end(.some(failure))
-        } else {
-            end(nil)
-        }
-    }
-
-    private func handBack(_ attempt: UpstreamAttempt) {
-        self.attempt = nil
-        timer?.cancel()
-        attempt.transport = nil
-        attempt.state = .waiting
-        release()
-    }
-
-    /// Whether libcurl's words mean that the connection was of no use, or that the stream was refused unprocessed: it
-    /// wanted to send the request again.
-    private static func refuses(_ code: CURLcode) -> Bool {
-        switch code {
-        case CURLE_GOT_NOTHING, CURLE_SEND_ERROR, CURLE_RECV_ERROR, CURLE_COULDNT_CONNECT, CURLE_SEND_FAIL_REWIND: true
-        default: false
-        }
-    }
-
-    /// Ends the attempt, when it has taken all that was held for it.
-    private func end(_ failure: UpstreamFailure?) {
-        if held.isEmpty {
-            conclude(failure)
-        } else {
-            outcome = .some(failure)
-            timer?.cancel()
-            if !isPaused, let later { loop.atEndOfTurn(later) }
-        }
-    }
-
-    private func conclude(_ failure: UpstreamFailure?) {
-        guard let attempt else { return }
-        timer?.cancel()
-        if failure == nil { checker.appendTrailers(to: &attempt.trailers) }
-        if headIsDue, failure == nil, attempt.head.framing == .untilClose, attempt.trailers.isEmpty {
-            attempt.head.framing = .length(0)
-        }
-        if failure == nil { tellHead() }
-        guard self.attempt === attempt else { return }
-        self.attempt = nil
-        if lane == nil { release() }
-        if let failure {
-            attempt.fail(failure)
-        } else {
-            attempt.finish()
-            attempt.ended()
-        }
-    }
-}
-
-extension ResponseHead {
-    /// Whether the status of a gRPC call stands in the head: a failure that is answered without a message.
-    fileprivate var hasGRPCStatus: Bool {
-        guard fields.contains(.other) else { return false }
-        for index in 0..<fields.count where name(index).equalsIgnoringCase("grpc-status") { return true }
-        return false
-    }
-}
-
-/// The deadline of whatever a transfer waits for.
-private final class TransferDeadline: EventLoops.Timer {
-    private unowned let transfer: CurlTransfer
-
-    init(_ transfer: CurlTransfer, loop: EventLoop) {
-        self.transfer = transfer
-        super.init(loop: loop)
-    }
-
-    override func fire() {
-        let transfer = transfer
-        transfer.timeIsOver()
-    }
-}
-
-/// What a transfer puts off to the end of a turn.
-private final class TransferWork: DeferredWork {
-    private weak var transfer: CurlTransfer?
-
-    init(_ transfer: CurlTransfer) { self.transfer = transfer }
-
-    override func run() { transfer?.workLater() }
 }

@@ -189,14 +189,15 @@ final class UpstreamConnection: UpstreamTransport {
 
     // MARK: - Reading
 
-    fileprivate func ready(_ events: Poll.Events) {
+    /// Something can be done with the socket.
+    func ready(_ events: Poll.Events) {
         if events.contains(.writable) { flush() }
         if isClosed { return }
         if events.contains(.readable) { read() } else if events.contains(.disconnect), attempt == nil { close() }
     }
 
     /// What was put off to the end of the turn.
-    fileprivate func workLater() {
+    func workLater() {
         if isClosed { return }
         if !pending.isEmpty, !isPaused { processPending() }
         if isClosed { return }
@@ -344,7 +345,8 @@ final class UpstreamConnection: UpstreamTransport {
     /// Waits for the next request for at most `milliseconds`.
     func rest(for milliseconds: UInt64) { timer?.schedule(after: milliseconds) }
 
-    fileprivate func timeIsOver() {
+    /// What the connection waits for has not come in time.
+    func timeIsOver() {
         guard attempt != nil else {
             close()
             return
@@ -365,43 +367,4 @@ final class UpstreamConnection: UpstreamTransport {
         pool.idleEnded(self)
         pool.gone()
     }
-}
-
-/// Watches the socket of a connection.
-private final class ConnectionPoll: Poll {
-    private unowned let connection: UpstreamConnection
-
-    init(_ connection: UpstreamConnection, loop: EventLoop) {
-        self.connection = connection
-        super.init(loop: loop)
-    }
-
-    override func ready(_ events: Events) {
-        let connection = connection
-        connection.ready(events)
-    }
-}
-
-/// The deadline of whatever a connection waits for.
-private final class ConnectionDeadline: EventLoops.Timer {
-    private unowned let connection: UpstreamConnection
-
-    init(_ connection: UpstreamConnection, loop: EventLoop) {
-        self.connection = connection
-        super.init(loop: loop)
-    }
-
-    override func fire() {
-        let connection = connection
-        connection.timeIsOver()
-    }
-}
-
-/// What a connection puts off to the end of a turn.
-private final class ConnectionWork: DeferredWork {
-    private weak var connection: UpstreamConnection?
-
-    init(_ connection: UpstreamConnection) { self.connection = connection }
-
-    override func run() { connection?.workLater() }
 }
