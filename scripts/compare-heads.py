@@ -172,7 +172,7 @@ class Nginx(Proxy):
         with open(path, "w") as file:
             file.write(configuration)
         self.process = subprocess.Popen(
-            [program, "-p", folder, "-c", path], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+            [program, "-p", folder, "-c", path, "-e", os.path.join(folder, "error.log")], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         deadline = time.monotonic() + 20
         while True:
             try:

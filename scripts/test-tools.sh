@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Installs what the tests talk to the gateway with and this machine lacks: HTTP/2 tools, nginx and a browser from Debian or
-# Ubuntu, Python clients into .tools. Says what it does, and does nothing the second time. Where something cannot be had,
+# Installs what the tests talk to the gateway with and this machine lacks: HTTP/2 tools and a browser from Debian or
+# Ubuntu, Python clients and nginx into .tools. Says what it does, and does nothing the second time. Where something cannot be had,
 # the tests that need it say so and are skipped.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-packages=(nghttp2-client nghttp2-server nginx-light openssl util-linux python3-venv)
+packages=(nghttp2-client nghttp2-server openssl util-linux python3-venv)
 browsers=(chromium-headless-shell chromium)
 requirements=Tests/EndToEndTests/Clients/requirements.txt
 
@@ -57,5 +57,22 @@ install_python_clients() {
     fi
 }
 
-if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then install_packages; fi
+# As a file alone: the package would start a web server on this machine.
+unpack_nginx() {
+    if command -v /usr/sbin/nginx >/dev/null || [[ -x .tools/nginx/usr/sbin/nginx ]]; then
+        echo "test-tools: nginx is here"
+        return
+    fi
+    echo "test-tools: unpacking nginx into .tools"
+    mkdir -p .tools/nginx
+    if (cd .tools/nginx && apt-get download --quiet nginx >/dev/null && dpkg --extract nginx_*.deb . && rm nginx_*.deb); then
+        return
+    fi
+    echo "test-tools: it cannot be had" >&2
+}
+
+if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then
+    install_packages
+    unpack_nginx
+fi
 install_python_clients

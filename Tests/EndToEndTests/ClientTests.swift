@@ -3,8 +3,10 @@ import Testing
 
 /// Programs that the tests talk to the gateway with, and that nobody of ours wrote.
 enum ClientTool {
-    /// A Python with the packages of Clients/requirements.txt; scripts/test-tools.sh installs it.
-    static let python = ProcessInfo.processInfo.environment["BANYAN_TOOLS"].map { "\($0)/bin/python" }
+    /// Where scripts/test-tools.sh puts what is not installed; nil where the tests were not begun by scripts/test.sh.
+    static let folder = ProcessInfo.processInfo.environment["BANYAN_TOOLS"]
+    /// A Python with the packages of Clients/requirements.txt.
+    static let python = folder.map { "\($0)/bin/python" }
 
     static let browser = ["/usr/bin/chromium-headless-shell", "/usr/bin/chromium"].first {
         FileManager.default.isExecutableFile(atPath: $0)

@@ -5,9 +5,9 @@ extension EndToEnd {
     /// The same bytes to nginx and to the gateway: what differs has a name in docs/parser-differences.md.
     @Suite
     struct ParserDifferences {
-        private static let program = ["/usr/sbin/nginx", "/usr/local/sbin/nginx", "/usr/bin/nginx"].first {
-            FileManager.default.isExecutableFile(atPath: $0)
-        }
+        private static let program = ["", ClientTool.folder.map { "\($0)/nginx" }, "/usr/local"].compactMap(\.self)
+            .flatMap { ["\($0)/usr/sbin/nginx", "\($0)/sbin/nginx"] }
+            .first { FileManager.default.isExecutableFile(atPath: $0) }
 
         @Test(
             "What nginx and the gateway treat differently is of a class that is known",
