@@ -22,23 +22,39 @@ final class Bystander: Sendable {
     /// Begins to ask.
     init(_ edge: EdgeGateway, _ kinds: [ConnectionKind] = [.http1, .secureHTTP2]) throws {
         for kind in kinds {
-            let client = Asking(try edge.client(kind))
+            let asking = Asking(try edge.client(kind)) { try edge.client(kind) }
             state.withLock { $0.running += 1 }
-            Thread { self.ask(client) }.start()
+            Thread { self.ask(asking) }.start()
         }
     }
 
-    /// A client that one thread alone uses.
-    private struct Asking: @unchecked Sendable {
-        let client: EdgeClient
-        init(_ client: EdgeClient) { self.client = client }
+    /// A client that one thread alone uses. It takes another connection long before the gateway ends one for its age
+    /// (`limits.requestsPerConnection`).
+    private final class Asking: @unchecked Sendable {
+        private(set) var client: EdgeClient
+        private let connect: () throws -> EdgeClient
+        private var requests = 0
+
+        init(_ client: EdgeClient, _ connect: @escaping () throws -> EdgeClient) {
+            self.client = client
+            self.connect = connect
+        }
+
+        func exchange(_ request: EdgeRequest) throws -> EdgeOutcome {
+            requests += 1
+            if requests % 1_000 == 0 {
+                client.close()
+                client = try connect()
+            }
+            return try client.exchange(request)
+        }
     }
 
     private func ask(_ asking: Asking) {
         let request = EdgeRequest("GET", Self.path)
         while !state.withLock({ $0.isStopped }) {
             let began = ContinuousClock.now
-            let result = Result { try asking.client.exchange(request) }
+            let result = Result { try asking.exchange(request) }
             let time = ContinuousClock.now - began
             let isStopped = state.withLock { state in
                 switch result {
@@ -76,7 +92,7 @@ extension EdgeGateway {
             try attack()
             let now = try settledMemory()
             // How far the first ones get depends on how busy the machine is; a leak grows with each of them.
-            if now < before + before / 32 { break }
+            if now <= before + before / 32 { break }
             before = now
         }
         try attack()
@@ -86,6 +102,7 @@ extension EdgeGateway {
 
     /// The resident memory once it has stopped to change, in KiB.
     func settledMemory() throws -> Int {
+        if Binaries.areSanitized { return 0 }
         var last = 0
         var same = 0
         try eventually("memory rests") {
@@ -99,6 +116,7 @@ extension EdgeGateway {
 
     /// The process lives, and its memory comes back to within a tenth of what it was.
     func expectMemory(_ name: String, near before: Int) throws {
+        if Binaries.areSanitized { return #expect(process.exitCode == nil, "\(name): \(process.transcript)") }
         var now = 0
         let deadline = Deadline(.seconds(10))
         repeat {

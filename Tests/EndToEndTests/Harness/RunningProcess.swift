@@ -206,6 +206,10 @@ enum Binaries {
     /// An optimised gateway, where `BANYAN_OPTIMISED` says; nil in a run that has none.
     static let optimised = ProcessInfo.processInfo.environment["BANYAN_OPTIMISED"].map { "\($0)/banyan" }
 
+    /// Whether the programs run under AddressSanitizer, as this one does: what they free is kept for a while, so that their
+    /// memory tells nothing of what they use.
+    static let areSanitized = dlsym(dlopen(nil, RTLD_NOW), "__asan_init") != nil
+
     private static let folder: String =
         ProcessInfo.processInfo.environment["BANYAN_BINARIES"]
         ?? URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().path
