@@ -169,11 +169,11 @@ extension EndToEnd {
                 """#
         }
 
-        @Test("A host that has another certificate is misdirected")
-        func misdirected() throws {
+        @Test("A host that has another certificate is misdirected", arguments: ["--http1.1", "--http2"])
+        func misdirected(version: String) throws {
             let gateway = try gateway(StubUpstream.saying("hello"), severalNames())
             func status(_ name: String, host: String) throws -> Int {
-                try curl(gateway, "-H", "Host: \(host)", "https://\(name)/", host: name).status
+                try curl(gateway, version, "-H", "Host: \(host)", "https://\(name)/", host: name).status
             }
             #expect(try status("api.example", host: "api.example:443") == 200)
             #expect(try status("api.example", host: "API.Example") == 200)
