@@ -4,11 +4,17 @@
 # Arguments go to `banyan demo`. Ctrl-C ends everything.
 set -euo pipefail
 
-swift_flags=(--configuration release --scratch-path .build-release --static-swift-stdlib)
+gateway=(--configuration release --static-swift-stdlib --scratch-path .build-release --product banyan)
+# Unoptimised, where the tests build them, too: nobody measures the demo's services, and optimising their storage library
+# and HTTP server would take longer than building the gateway.
+services=(--scratch-path .build --product tasksystem)
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 scripts/setup.sh
-# By product: a build of everything also builds the fuzzer's properties and what the packages offer besides.
-for product in tasksystem banyan; do swift build "${swift_flags[@]}" --product "$product"; done
+swift build "${gateway[@]}"
+swift build "${services[@]}"
+
+programs=$(swift build "${gateway[@]}" --show-bin-path)
+ln -sf "$(swift build "${services[@]}" --show-bin-path)/tasksystem" "$programs/tasksystem"
 scripts/make-certs.sh
-exec "$(swift build "${swift_flags[@]}" --show-bin-path)/banyan" demo "$@"
+exec "$programs/banyan" demo "$@"
