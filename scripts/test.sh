@@ -83,5 +83,10 @@ if ((passed + failed == 0)); then
     echo "test.sh: no test was run" >&2
     status=1
 fi
+if ((failed > 0)); then
+    # Once more, where whoever looks at the end of a long log finds them.
+    echo "What failed:"
+    grep -E -A 3 '^[^ ]+ Test .* (recorded an issue|failed after)' "$record" | cut -c 1-2000 || true
+fi
 echo "$passed passed, $failed failed"
 exit "$status"

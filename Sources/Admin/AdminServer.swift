@@ -18,8 +18,14 @@ package final class AdminServer: HTTPServer {
     ) throws(EventLoopError) {
         self.gateway = gateway
         self.token = token.map { Array($0.utf8) }
+        // Questions are short, and a probe that is not answered ends the process: nobody may hold the places for long.
         var limits = ConnectionLimits()
         limits.connections = 256
+        limits.givesWayAfter = 100
+        limits.headTimeout = 2_000
+        limits.bodyTimeout = 2_000
+        limits.writeTimeout = 5_000
+        limits.idleTimeout = 15_000
         super.init(loop: gateway.loop, limits: limits)
         try listen(socket, index: 0)
     }

@@ -23,12 +23,14 @@ package final class FileWatcher {
     private var seen: Signature
     private var pending: Signature
     private var isSettling = false
+    /// Since when the file is gone and this has not been reported.
+    private var missedSince: UInt64?
     private var timer: ActionTimer?
 
     private static let settleTime: UInt64 = 50
     private static let lookInterval: UInt64 = 1000
 
-    /// Runs `action` on `loop` after the file at `path` has changed. The file need not exist.
+    /// Runs `action` on `loop` after the file at `path` has changed, or has been gone for a second. It need not exist.
     ///
     /// - Throws: `EventLoopError` when the loop has no room for the watch itself.
     package init(loop: EventLoop, path: String, _ action: @escaping () -> Void) throws(EventLoopError) {
@@ -74,7 +76,17 @@ package final class FileWatcher {
         if isSettling, timer?.isScheduled == true { return }
         isSettling = false
         timer?.schedule(after: Self.lookInterval)
-        guard current != seen, current.size >= 0 else { return }
+        let missed = missedSince
+        missedSince = nil
+        if current == seen { return }
+        // Some tools take a file away before they bring the new one: only one that stays away is reported.
+        if current.size < 0 {
+            let since = missed ?? loop.now
+            guard loop.now &- since >= Self.lookInterval else {
+                missedSince = since
+                return
+            }
+        }
         seen = current
         action()
     }

@@ -40,11 +40,12 @@ package struct ConfigurationLoader: Sendable {
     /// Reads and checks all files.
     ///
     /// - Parameters:
-    ///   - previous: the configuration in force, whose certificates are kept where the new files are of no use.
+    ///   - previous: the configuration in force, whose certificates and flags are kept where the new files are of no use.
     ///   - isStrict: whether certificates that clients will refuse are errors.
     package func load(previous: LoadedConfiguration? = nil, isStrict: Bool = false) -> Outcome {
         guard let text = files.contents(path) else {
-            return .refused([issue(file: path, "the file cannot be read")])
+            let reason = files.obstacle(path)?.message(path) ?? "the file cannot be read"
+            return .refused([issue(file: path, reason)])
         }
         let reading = ConfigurationReader.read(text: text, file: path, environment: environment, files: files)
         guard let draft = reading.draft else { return .refused(reading.issues) }
@@ -58,11 +59,16 @@ package struct ConfigurationLoader: Sendable {
                 issues += compilation.issues.map { Self.issue($0, file: file) }
                 if let snapshot = compilation.snapshot { flags = snapshot }
             } else {
-                // A flag file that is not there switches everything off, which is the safe side, and says so.
+                let reason = files.obstacle(file)?.message(file) ?? "the flag file \"\(file)\" cannot be read"
+                var consequence = "every context is served by its \"off\" side"
+                // A file that has gone away says nothing about flags: what was decided goes on.
+                if let previous, previous.configuration.flags == file, previous.flagText != nil {
+                    flags = previous.flags
+                    flagText = previous.flagText
+                    consequence = "its flags stay in force as they were"
+                }
                 issues.append(
-                    reading.source.issue(
-                        .warning, at: JSONPointer(["flags"]),
-                        "the flag file \"\(file)\" cannot be read: every context is served by its \"off\" side"))
+                    reading.source.issue(.warning, at: JSONPointer(["flags"]), "\(reason): \(consequence)"))
             }
         }
         // Rooms that compile patterns, templates and flags report what they find in the same run.

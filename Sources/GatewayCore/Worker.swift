@@ -98,6 +98,9 @@ final class Worker {
     /// Counts that no more clients are accepted for a while.
     fileprivate func noteAcceptingPaused(_ code: CInt?) { mailbox.noteAcceptingPaused(code) }
 
+    /// Counts connections that were closed to let newcomers in.
+    fileprivate func noteGaveWay(_ count: Int) { mailbox.noteGaveWay(count) }
+
     /// Counts a client that did not get through its handshake.
     fileprivate func note(_ failure: HandshakeFailure) { mailbox.note(failure) }
 
@@ -164,6 +167,8 @@ private final class GatewayServer: HTTPServer {
     override func clientWasCutOff(_ flood: HTTP2Flood) { worker?.note(flood) }
 
     override func acceptingPaused(_ code: CInt?) { worker?.noteAcceptingPaused(code) }
+
+    override func connectionsGaveWay(_ count: Int) { worker?.noteGaveWay(count) }
 
     override func handshakeFailed(_ cause: HandshakeFailure) { worker?.note(cause) }
 }
@@ -253,6 +258,9 @@ final class WorkerMailbox: Sendable {
             state.acceptPauses.code = code
         }
     }
+
+    /// Nobody is told: at the bound this comes with every client.
+    func noteGaveWay(_ count: Int) { state.withLock { $0.acceptPauses.gaveWay += UInt64(count) } }
 
     func failed(_ reason: String) {
         note { state in

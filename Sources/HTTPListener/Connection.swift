@@ -373,6 +373,23 @@ package final class Connection: Poll {
         }
     }
 
+    /// Since when it waits for a request, or for the rest of one's head; nil while there is one in work.
+    var waitsSince: UInt64? {
+        switch session {
+        case .none: acceptedAt
+        case .undecided(let detection): detection.since
+        case .http1(let session): session.waitsSince
+        case .http2(let session): session.waitsSince
+        }
+    }
+
+    /// Closes a connection that waits for a request, so that another client has its place.
+    func giveWay() {
+        if case .http2(let session) = session { session.sayFarewell() }
+        giveUpHandshake(.givenUp)
+        close()
+    }
+
     /// The drain time is over: an answer that has not begun becomes 503, everything else is cut off.
     func drainTimeIsOver() {
         switch session {

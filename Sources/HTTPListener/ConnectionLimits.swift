@@ -4,8 +4,11 @@ package import HTTPMessage
 package struct ConnectionLimits: Sendable {
     /// Bounds of a request's head.
     package var head = HeadLimits()
-    /// Connections of one worker; at the bound it stops accepting, and the others wait in the system's queue.
+    /// Connections of one worker. At the bound those give way to newcomers that have waited longest for a request; where
+    /// all are at work it stops accepting, and the others wait in the system's queue.
     package var connections = 16_384
+    /// How long a connection may wait for a request before it gives way.
+    package var givesWayAfter: UInt64 = 1_000
     /// Connections of one client address in one worker; nil means no bound. One more is closed at once.
     package var connectionsPerAddress: Int?
     /// Requests that one connection may carry; the last one's answer says `Connection: close`.

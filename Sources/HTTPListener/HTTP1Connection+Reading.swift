@@ -49,6 +49,7 @@ extension HTTP1Connection {
         case .incomplete:
             if parser.hasBegun, !headIsTimed {
                 headIsTimed = true
+                idleSince = connection.loop.now
                 if requests > 0 { connection.limitReading(to: server.limits.headTimeout) }
             }
             return input.count

@@ -28,7 +28,8 @@ final class HTTP1Connection: ExchangeChannel {
     var exchangeIsTold = false
     private var bodyIsChunked = false
     private var writingHasEnded = false
-    private var idleSince: UInt64
+    /// Since when nothing is in work on it, or the head that has begun to come.
+    var idleSince: UInt64
 
     /// What is read next.
     enum Phase {
@@ -280,6 +281,7 @@ final class HTTP1Connection: ExchangeChannel {
         }
         phase = .linger
         writingHasEnded = true
+        idleSince = connection.loop.now
         pending.removeAll(keeping: 0)
         connection.endWriting()
         connection.limitReading(to: ConnectionLimits.lingerTime)
@@ -331,6 +333,9 @@ final class HTTP1Connection: ExchangeChannel {
         if phase == .head, !parser.hasBegun, now &- idleSince >= ConnectionLimits.drainIdleTime { connection.close() }
         if writingHasEnded { connection.close() }
     }
+
+    /// Since when it waits for a request, or for the rest of one's head; nil while there is one in work.
+    var waitsSince: UInt64? { phase == .head || writingHasEnded ? idleSince : nil }
 
     /// The drain time is over: an answer that has not begun becomes 503, everything else is cut off.
     func drainTimeIsOver() {

@@ -29,6 +29,8 @@ final class HTTP2Connection: HTTP2Session {
     var flood: HTTP2Flood?
     private var requests = 0
     private var readLimit = ReadLimit.firstHead
+    /// Since when `readLimit` is what it is.
+    private var limitedSince: UInt64
     /// Whether the connection has been idle for so long that it gave its memory back.
     private var isAtRest = false
     private var drain = Drain.no
@@ -69,6 +71,7 @@ final class HTTP2Connection: HTTP2Session {
         self.connection = connection
         server = connection.server
         parser = HTTP2RequestParser(limits: connection.server.limits.head)
+        limitedSince = connection.loop.now
         super.init(connection.server.http2Callbacks)
         submit(
             [
@@ -272,6 +275,7 @@ final class HTTP2Connection: HTTP2Session {
             scanner.isInHead ? .head : !isGreeted ? .firstHead : streams.isEmpty ? .idle : .none
         guard limit != readLimit else { return }
         readLimit = limit
+        limitedSince = connection.loop.now
         switch limit {
         // The time of the first head runs from the accept.
         case .firstHead: break
@@ -281,6 +285,15 @@ final class HTTP2Connection: HTTP2Session {
             connection.limitReading(to: min(server.limits.idleTimeout, ConnectionLimits.restTime))
         case .none: connection.readWithoutLimit()
         }
+    }
+
+    /// Since when it waits for a request, or for the rest of one's head; nil while there is one in work.
+    var waitsSince: UInt64? { outputIsBlocked || streams.contains { $0.hasRequest } ? nil : limitedSince }
+
+    /// Says, as far as the system takes it at once, that the connection ends and which requests were seen.
+    func sayFarewell() {
+        end(.noError)
+        flush()
     }
 
     /// What is read next has not come in time.

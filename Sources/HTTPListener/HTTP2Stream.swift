@@ -45,6 +45,9 @@ final class HTTP2Stream: ExchangeChannel {
         super.init(on: http2.connection)
     }
 
+    /// Whether its request has come as far as to its exchange, and the answer is not all out.
+    var hasRequest: Bool { exchangeIsTold }
+
     /// Whether the exchange still works for the request.
     var isInWork: Bool {
         guard exchangeIsTold, let exchange else { return false }

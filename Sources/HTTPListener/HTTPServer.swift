@@ -57,6 +57,9 @@ open class HTTPServer {
     /// them, with the errno.
     open func acceptingPaused(_ code: CInt?) {}
 
+    /// Told when so many connections that waited for a request were closed, at the bound, to let newcomers in.
+    open func connectionsGaveWay(_ count: Int) {}
+
     /// Told when a client was cut off because it passed a bound of HTTP/2.
     open func clientWasCutOff(_ flood: HTTP2Flood) {}
 
@@ -84,6 +87,20 @@ open class HTTPServer {
     package final var connectionCount: Int { connections.count }
 
     final var hasRoom: Bool { connections.count < limits.connections }
+
+    /// Closes, at the bound, the connections that have waited longest for a request; false when all are at work or have
+    /// just come.
+    final func makeRoom() -> Bool {
+        var longest = LongestWaiting<Connection>(most: min(connections.count / 8, 16))
+        for connection in connections {
+            guard let since = connection.waitsSince, loop.now &- since >= limits.givesWayAfter else { continue }
+            longest.offer(connection, since: since)
+        }
+        let found = longest.elements
+        if !found.isEmpty { connectionsGaveWay(found.count) }
+        for connection in found { connection.giveWay() }
+        return hasRoom
+    }
 
     final func accepted(_ descriptor: consuming Descriptor, from peer: PeerAddress, on listener: Listener) {
         let isBalancer = announces(peer, listener.index)

@@ -12,7 +12,7 @@ package final class Listener: Poll {
 
     /// How many connections one event may bring, so that established ones get their turn.
     private static let acceptsPerEvent = 64
-    /// How long accepting rests when the system has no descriptor or memory left, in milliseconds.
+    /// How long accepting rests at a bound or when the system has no descriptor or memory left, in milliseconds.
     private static let restTime: UInt64 = 100
 
     init(server: HTTPServer, socket: consuming ListeningSocket, index: Int) throws(EventLoopError) {
@@ -30,12 +30,7 @@ package final class Listener: Poll {
 
     public override func ready(_ events: Events) {
         for _ in 0..<Self.acceptsPerEvent {
-            guard server.hasRoom else {
-                // The server resumes its listeners when a connection ends.
-                watch([])
-                server.acceptingPaused(nil)
-                return
-            }
+            guard server.hasRoom || server.makeRoom() else { return rest(nil) }
             guard acceptOne() else { return }
         }
     }
@@ -72,11 +67,16 @@ package final class Listener: Poll {
         case EINTR, ECONNABORTED, EPROTO: return true
         case EAGAIN: return false
         default:
-            // No descriptor or no memory: asking again at once would spin, so it rests.
-            watch([])
-            if !isClosed { retry?.schedule(after: Self.restTime) }
-            server.acceptingPaused(code)
+            rest(code)
             return false
         }
+    }
+
+    /// Stops accepting for a moment: at the bound (the server resumes its listeners when a connection ends, and some may
+    /// give way soon), or because the system refuses, where asking again at once would spin.
+    private func rest(_ code: CInt?) {
+        watch([])
+        if !isClosed { retry?.schedule(after: Self.restTime) }
+        server.acceptingPaused(code)
     }
 }

@@ -18,7 +18,8 @@ struct ProtocolDetection {
     enum Verdict: Equatable { case undecided, http1, http2 }
 
     private let spoken: SpokenProtocols
-    private let since: UInt64
+    /// Since when the first bytes are awaited.
+    let since: UInt64
     /// How many bytes of the preface have come before the input that was looked at last.
     private(set) var earlier = 0
     private var matched = 0

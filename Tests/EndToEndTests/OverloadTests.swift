@@ -18,30 +18,35 @@ extension EndToEnd {
             let limit = 256
             let stub = try StubUpstream { connection in
                 while let request = try connection.request() {
-                    if request.target == "/held" { return try connection.awaitEnd() }
+                    if request.target.hasSuffix("/held") { return try connection.awaitEnd() }
                     try connection.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
                 }
             }
+            // Requests that wait for the one connection are at work, and need no descriptor.
+            let setup = try GatewaySetup(forwardingTo: stub)
+                .upstream("narrow", stub, #""maxConnections": 1, "connectTimeout": "60s""#)
+                .route(#"{"match": "/narrow/{rest...}", "to": "narrow"}"#)
             // The hard limit, too: the gateway raises the soft one to it.
-            let gateway = try GatewayProcess(GatewaySetup(forwardingTo: stub), after: "ulimit -n \(limit)")
+            let gateway = try GatewayProcess(setup, after: "ulimit -n \(limit)")
             try gateway.process.line("fewer connections than configured", in: .errors) {
                 $0.contains("fewer connections") && $0.contains("each_worker=128")
             }
             let inside = try (0..<128).map { _ in try gateway.client() }
-            for client in inside { #expect(try client.exchange("GET /in").text == "ok", "\(client.transcript)") }
+            for client in inside { try client.request("GET /narrow/held") }
+            _ = try stub.requests(1)
             let outside = try (0..<72).map { _ in try gateway.client().request("GET /out") }
             let used = try ticks(of: gateway, in: 1)
             #expect(used < 25, "\(used) hundredths of a second of processor time in a second at the bound")
             #expect(outside.allSatisfy { !$0.wire.isReadable }, "neither answered nor closed")
             #expect(try gateway.admin("/healthz").status == 200)
-            // Each needs a connection to the upstream of its own.
-            for client in inside.prefix(10) { try client.request("GET /held") }
-            #expect(try inside[127].exchange("GET /in").text == "ok", "\(inside[127].transcript)")
 
+            // Each of those that come in now needs a connection to the upstream of its own.
             for client in inside { client.close() }
-            #expect(try outside[0].response().text == "ok", "\(outside[0].transcript)")
-            for client in outside.dropLast() { client.close() }
-            #expect(try outside[71].response().text == "ok", "\(outside[71].transcript)")
+            for client in outside { #expect(try client.response().text == "ok", "\(client.transcript)") }
+            let held = try outside.prefix(10).map { try $0.request("GET /held") }
+            _ = try stub.requests(1 + 72 + 10)
+            #expect(try gateway.exchange("GET /in").text == "ok")
+            for client in held { client.close() }
         }
 
         @Test("Without a descriptor left, accepting rests and does not spin; who is there is served, and later all are")
@@ -73,14 +78,24 @@ extension EndToEnd {
             try eventually("the descriptors are given back") { try gateway.process.descriptors() <= before }
         }
 
-        @Test(
-            "At the bound of connections accepting pauses: who is above it waits, is not dropped, and gets its answer")
+        /// An upstream that answers what ends in `/held` when the gate is opened, and everything else at once.
+        private func gated(_ gate: Gate) throws -> StubUpstream {
+            try StubUpstream { connection in
+                while let request = try connection.request() {
+                    if request.target.hasSuffix("/held") { try gate.wait() }
+                    try connection.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+                }
+            }
+        }
+
+        @Test("Where all are at work, accepting pauses: who is above the bound waits, is not dropped, and gets its answer")
         func connectionsAreBounded() throws {
-            let stub = try StubUpstream.saying("ok")
+            let gate = Gate()
+            let stub = try gated(gate)
             let setup = GatewaySetup(forwardingTo: stub).gateway(#""limits": {"connections": 3}"#)
             let gateway = try GatewayProcess(setup)
-            let inside = try (0..<3).map { _ in try gateway.client() }
-            for client in inside { #expect(try client.exchange("GET /in").text == "ok", "\(client.transcript)") }
+            let inside = try (0..<3).map { _ in try gateway.client().request("GET /held") }
+            _ = try stub.requests(3)
             let outside = try (0..<3).map { try gateway.client().request("GET /out/\($0)") }
             let used = try ticks(of: gateway, in: 0.5)
             #expect(used < 10, "\(used) hundredths of a second of processor time in half a second at the bound")
@@ -93,16 +108,53 @@ extension EndToEnd {
 
             inside[0].close()
             #expect(try outside[0].response().text == "ok", "\(outside[0].transcript)")
-            #expect(!outside[1].wire.isReadable && !outside[2].wire.isReadable)
             // A higher bound takes effect at once, although no connection ends.
             try gateway.reload(
                 "routes.json", setup.text.replacingOccurrences(of: "\"connections\": 3", with: "\"connections\": 9"))
             for client in outside.dropFirst() {
                 #expect(try client.response().text == "ok", "\(client.transcript)")
             }
+            gate.open()
             for client in inside.dropFirst() {
-                #expect(try client.exchange("GET /").text == "ok", "\(client.transcript)")
+                #expect(try client.response().text == "ok", "\(client.transcript)")
             }
+        }
+
+        @Test("At the bound whoever only waits makes room for newcomers; whoever is at work stays")
+        func whoeverWaitsMakesRoom() throws {
+            let gate = Gate()
+            let stub = try gated(gate)
+            let gateway = try GatewayProcess(
+                GatewaySetup(forwardingTo: stub).gateway(#""limits": {"connections": 4}"#))
+            let busy = try gateway.client().request("GET /held")
+            let idle = try gateway.client()
+            #expect(try idle.exchange("GET /in").text == "ok", "\(idle.transcript)")
+            let silent = try gateway.client()
+            let slow = try gateway.client().send("GET /slow HTTP/1.1\r\nHost: a\r\n")
+            _ = try stub.requests(2)
+            // Each comes to stay, so that the next one needs a place of its own.
+            let newcomers = try (0..<3).map { _ in try gateway.client().request("GET /new/held") }
+            _ = try stub.requests(5)
+            for client in [idle, silent, slow] { #expect(try client.isClosed(), "\(client.transcript)") }
+            try gateway.process.line("who made room", in: .errors) {
+                $0.contains("closed to let newcomers in: limits.connections is reached")
+            }
+            gate.open()
+            for client in newcomers + [busy] { #expect(try client.response().text == "ok", "\(client.transcript)") }
+        }
+
+        @Test("Operators and probes are answered, whoever holds the places of the admin listener")
+        func adminListenerIsNotHeld() throws {
+            let gateway = try GatewayProcess(GatewaySetup(forwardingTo: try StubUpstream.saying("ok")))
+            let holders = try (0..<600).map { number in
+                let client = try RawClient(gateway.adminPlace)
+                return number % 2 == 0 ? client : try client.send("GET /healthz HTTP/1.1\r\nX: ")
+            }
+            let start = ContinuousClock.now
+            #expect(try gateway.admin("/healthz").status == 200)
+            let duration = ContinuousClock.now - start
+            #expect(duration < .seconds(5), "longer than a probe waits: \(duration)")
+            for client in holders { client.close() }
         }
 
         @Test("A client that stops reading its answer is closed in time, and its upstream request with it")

@@ -109,6 +109,36 @@ extension EndToEnd {
             #expect(try client.exchange("GET /users").text == "old", "the connection goes on: \(client.transcript)")
         }
 
+        @Test(
+            "Files that go away, or become something that cannot be read, change nothing but what is said",
+            arguments: ["routes.json", "flags.json"])
+        func filesGoAway(_ name: String) throws {
+            let migration = Migration()
+            let gateway = try GatewayProcess(migration.setup(), flags: Self.on, workers: 2)
+            let client = try gateway.client()
+            let file = gateway.folder.file(name)
+            let kept = gateway.folder.file("kept")
+            func isSaid(_ words: String) throws {
+                try gateway.process.line(words, in: .errors) { $0.contains(words) && $0.contains(name) }
+                #expect(try client.exchange("GET /users").text == "new", "\(client.transcript)")
+            }
+            rename(file, kept)
+            try isSaid("there is no file")
+            try #require(mkdir(file, 0o700) == 0)
+            try isSaid("is a folder, not a file")
+            try #require(rmdir(file) == 0 && mkfifo(file, 0o600) == 0)
+            // A writer that says nothing must not hold what serves signals and probes.
+            let writer = open(file, O_RDWR)
+            defer { close(writer) }
+            try isSaid("cannot be read")
+            #expect(try gateway.admin("/healthz").status == 200)
+            rename(kept, file)
+            try eventually("all is as before") { try Self.refusals(gateway).isEmpty && gateway.generation() > 1 }
+            try gateway.reload("flags.json", Self.off)
+            #expect(try client.exchange("GET /users").text == "old", "\(client.transcript)")
+            #expect(try gateway.terminate() == 0)
+        }
+
         @Test("SIGHUP rereads the files, also where nothing tells that they changed")
         func hangUp() throws {
             let migration = Migration()

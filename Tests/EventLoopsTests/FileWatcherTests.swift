@@ -77,4 +77,47 @@ import Testing
         #expect(count.value == 1)
         withExtendedLifetime(watcher) {}
     }
+
+    /// Some tools take a file away before they bring the new one.
+    @Test func aFileThatIsGoneForAMomentIsReportedOnce() throws {
+        let folder = try Self.folder()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let file = folder + "/flags.json"
+        try Self.write("one", file)
+        let loop = try EventLoop()
+        var contents: [String] = []
+        let watcher = try FileWatcher(loop: loop, path: file) {
+            contents.append((try? String(contentsOfFile: file, encoding: .utf8)) ?? "gone")
+        }
+        unlink(file)
+        var isLater = false
+        let later = ActionTimer(loop: loop) {
+            try? Self.write("two", file)
+            isLater = true
+        }
+        loop.refreshNow()
+        later.schedule(after: 300)
+        while contents.isEmpty { loop.runOnce() }
+        #expect(contents == ["two"] && isLater)
+        withExtendedLifetime((watcher, later)) {}
+    }
+
+    @Test func aFileThatStaysAwayIsReported() throws {
+        let folder = try Self.folder()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let file = folder + "/flags.json"
+        try Self.write("one", file)
+        let loop = try EventLoop()
+        var contents: [String] = []
+        let watcher = try FileWatcher(loop: loop, path: file) {
+            contents.append((try? String(contentsOfFile: file, encoding: .utf8)) ?? "gone")
+        }
+        rename(file, file + ".kept")
+        while contents.isEmpty { loop.runOnce() }
+        // The very same file again is a change, too.
+        rename(file + ".kept", file)
+        while contents.count < 2 { loop.runOnce() }
+        #expect(contents == ["gone", "one"])
+        withExtendedLifetime(watcher) {}
+    }
 }

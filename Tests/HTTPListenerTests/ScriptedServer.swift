@@ -21,6 +21,15 @@ final class ScriptedServer: HTTPServer {
     /// The bounds that clients were cut off for.
     var floods: [HTTP2Flood] = []
 
+    /// How many connections were closed to let newcomers in.
+    var gaveWay = 0
+    /// What became of handshakes that did not come to their end.
+    var failedHandshakes: [HandshakeFailure] = []
+
+    override func connectionsGaveWay(_ count: Int) { gaveWay += count }
+
+    override func handshakeFailed(_ cause: HandshakeFailure) { failedHandshakes.append(cause) }
+
     override func clientWasCutOff(_ flood: HTTP2Flood) { floods.append(flood) }
 
     override func makeExchange() -> ServerExchange {

@@ -12,8 +12,8 @@ package struct LimitsSection: Equatable, Sendable {
     package var target = ByteSize.kibibytes(8)
     /// `body`: bytes of a request's body, or `"unlimited"`; beyond it 413. Default: 10 MiB. A route's `maxBody` wins.
     package var body = SizeLimit.atMost(.mebibytes(10))
-    /// `connections`: open client connections of one worker, 1 to 1 048 576; at the bound accepting pauses.
-    /// Default: 16 384.
+    /// `connections`: open client connections of one worker, 1 to 1 048 576; at the bound whoever only waits gives
+    /// way, and where all are at work accepting pauses. Default: 16 384.
     package var connections = 16_384
     /// `connectionsPerAddress`: open connections from one client address in one worker, 1 to 1 048 576, or
     /// `"unlimited"`, which is nil and the default: behind a load balancer all clients share its address.

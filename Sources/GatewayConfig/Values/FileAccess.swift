@@ -11,11 +11,15 @@
 package struct FileAccess: Sendable {
     /// What keeps the file at the path from being read; nil where nothing does.
     package var obstacle: @Sendable (_ path: String) -> FileObstacle?
-    /// The bytes of the file at the path, or nil where it cannot be read or is larger than ``maximumSize``.
+    /// The bytes of the file at the path, or nil where it cannot be read or is larger than ``maximumSize``. What is read
+    /// from a pipe has to come at once.
     package var contents: @Sendable (_ path: String) -> [UInt8]?
 
     /// The largest file that ``contents`` reads: 16 MiB. A configuration of ten thousand routes has 2 MiB.
     package static let maximumSize = 16 << 20
+
+    /// How long a pipe may keep ``contents`` waiting.
+    private static let patience = Duration.seconds(2)
 
     /// File access by these two functions.
     package init(
@@ -36,14 +40,17 @@ package struct FileAccess: Sendable {
             var status = stat()
             guard stat(path, &status) == 0 else { return errno == EACCES ? .forbidden : .missing }
             if status.st_mode & S_IFMT == S_IFDIR { return .folder }
-            return access(path, R_OK) == 0 ? nil : .forbidden
+            if access(path, R_OK) != 0 { return .forbidden }
+            return status.st_size > maximumSize ? .tooLarge : nil
         },
         contents: readFile)
 
     @Sendable private static func readFile(_ path: String) -> [UInt8]? {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        // A pipe, too, may be given (`<(command)` of a shell), but whoever does not write to it must not hold the gateway.
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
+        let end = ContinuousClock.now + patience
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 64 << 10)
         while true {
@@ -52,7 +59,10 @@ package struct FileAccess: Sendable {
             if count == 0 { return bytes }
             if count < 0 {
                 if errno == EINTR { continue }
-                return nil
+                guard errno == EAGAIN, ContinuousClock.now < end else { return nil }
+                var awaited = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+                _ = poll(&awaited, 1, 100)
+                continue
             }
             bytes += chunk[..<count]
             if bytes.count > maximumSize { return nil }
@@ -65,14 +75,16 @@ package enum FileObstacle: Sendable {
     case missing
     case forbidden
     case folder
+    case tooLarge
 
     /// What is wrong with the file at `path`, in words.
-    func message(_ path: String) -> String {
+    package func message(_ path: String) -> String {
         let name = ValueProblem.quoted(path)
         return switch self {
         case .missing: "there is no file \(name)"
         case .forbidden: "the file \(name) cannot be read by the user that the gateway runs as"
         case .folder: "\(name) is a folder, not a file"
+        case .tooLarge: "the file \(name) is larger than \(FileAccess.maximumSize >> 20) MiB"
         }
     }
 }
