@@ -9,7 +9,7 @@ import HTTPMessage
 ///
 /// libcurl's callbacks lead to the attempt's events at once, but nothing here calls libcurl back from inside one: what
 /// must be done to the transfer waits for the end of the turn. The object and its handle are used again and again.
-final class CurlTransfer: UpstreamTransport {
+final class CurlTransfer: UpstreamTransport, LoopClient {
     let easy: UnsafeMutableRawPointer
     unowned let pool: TransferPool
     let loop: EventLoop
@@ -23,8 +23,8 @@ final class CurlTransfer: UpstreamTransport {
     /// What of the answer came while the attempt was paused.
     var held = ByteBuffer()
     private var addresses: UnsafeMutablePointer<curl_slist>?
-    var timer: TransferDeadline?
-    var later: TransferWork?
+    var timer: Deadline<CurlTransfer>?
+    var later: LaterWork<CurlTransfer>?
     var fault: StaticString?
     var outcome: UpstreamFailure??
     /// Whether libcurl's handle may hold something of this exchange that the next one must not find.
@@ -59,8 +59,8 @@ final class CurlTransfer: UpstreamTransport {
         loop = pool.loop
         options = CurlOptions(easy)
         super.init()
-        timer = TransferDeadline(self, loop: loop)
-        later = TransferWork(self)
+        timer = Deadline(self, loop: loop)
+        later = LaterWork(self)
         configure()
     }
 

@@ -8,15 +8,15 @@ import HTTPMessage
 /// It stays registered with the kernel from its opening to its end, and is always read: what a paused request has no
 /// room for is bounded by the window of its stream, so that nobody holds up the others. What is ready to be sent at the
 /// end of a turn of the loop goes out with one call to the system.
-final class HTTP2UpstreamConnection: HTTP2Session {
+final class HTTP2UpstreamConnection: HTTP2Session, LoopClient, SocketClient {
     private let stream: ConnectionStream
     private let pool: HTTP2UpstreamPool
     private let loop: EventLoop
     /// What the connection was opened for, until the server's SETTINGS have come.
     var opening: HTTP2Opening?
-    private var poll: HTTP2ConnectionPoll?
-    private var timer: HTTP2ConnectionDeadline?
-    private var later: HTTP2ConnectionWork?
+    private var poll: SocketPoll<HTTP2UpstreamConnection>?
+    private var timer: Deadline<HTTP2UpstreamConnection>?
+    private var later: LaterWork<HTTP2UpstreamConnection>?
     var scanner = HTTP2FrameScanner(of: .server)
     var parser = HTTP2ResponseParser()
     var budget = HTTP2Budget(of: .server)
@@ -61,11 +61,11 @@ final class HTTP2UpstreamConnection: HTTP2Session {
         self.opening = opening
         loop = pool.loop
         super.init(pool.callbacks)
-        let poll = HTTP2ConnectionPoll(self, loop: loop)
+        let poll = SocketPoll(self, loop: loop)
         do { try poll.open(self.stream.socket) } catch { return nil }
         self.poll = poll
-        timer = HTTP2ConnectionDeadline(self, loop: loop)
-        later = HTTP2ConnectionWork(self)
+        timer = Deadline(self, loop: loop)
+        later = LaterWork(self)
     }
 
     /// The peer's address in numbers.

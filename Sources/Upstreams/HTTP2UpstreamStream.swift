@@ -7,7 +7,7 @@ import HTTPMessage
 ///
 /// It serves two: nghttp2, from the request to the stream's end, and the attempt, from the request to the end of the
 /// answer. Either may be done first: an answer that is whole waits here for an attempt that has paused.
-final class HTTP2UpstreamStream: UpstreamTransport {
+final class HTTP2UpstreamStream: UpstreamTransport, LoopClient {
     private unowned let pool: HTTP2UpstreamPool
     /// The connection that nghttp2 has the stream on.
     private(set) var connection: HTTP2UpstreamConnection?
@@ -37,9 +37,9 @@ final class HTTP2UpstreamStream: UpstreamTransport {
     private var isTouched = false
     /// Whether the peer has reset the stream.
     var isResetByPeer = false
-    private var timer: HTTP2StreamDeadline?
+    private var timer: Deadline<HTTP2UpstreamStream>?
     private var waitsSince: UInt64 = 0
-    private var later: HTTP2StreamWork?
+    private var later: LaterWork<HTTP2UpstreamStream>?
 
     enum Phase {
         case head, body
@@ -54,8 +54,8 @@ final class HTTP2UpstreamStream: UpstreamTransport {
     init(pool: HTTP2UpstreamPool) {
         self.pool = pool
         super.init()
-        timer = HTTP2StreamDeadline(self, loop: pool.loop)
-        later = HTTP2StreamWork(self)
+        timer = Deadline(self, loop: pool.loop)
+        later = LaterWork(self)
     }
 
     // MARK: - Life
@@ -120,6 +120,8 @@ final class HTTP2UpstreamStream: UpstreamTransport {
         waitsSince = pool.loop.now
         timer?.schedule(after: milliseconds)
     }
+
+    func workLater() { deliver() }
 
     func timeIsOver() {
         guard attempt != nil else { return }

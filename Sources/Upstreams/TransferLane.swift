@@ -8,15 +8,15 @@ import Glibc
 /// neither repeat a request on another connection nor go on with one that we hold for dead. The socket stays registered
 /// with the kernel from its opening to its end, also while libcurl does not want it: whatever happens to an idle
 /// connection ends it.
-final class TransferLane: CurlMulti {
+final class TransferLane: CurlMulti, LoopClient {
     private let pool: TransferPool
     private var sockets: [LaneSocket] = []
     private var active: [CurlTransfer] = []
     private var leaving: [CurlTransfer] = []
     private var arrivals: [CurlTransfer] = []
     private var touched: [CurlTransfer] = []
-    private var timer: LaneDeadline?
-    private var later: LaneWork?
+    private var timer: Deadline<TransferLane>?
+    private var later: LaterWork<TransferLane>?
     private(set) var peer = ""
     /// Whether its one connection has been established.
     private(set) var isConnected = false
@@ -43,8 +43,8 @@ final class TransferLane: CurlMulti {
         capacity = pool.isHTTP2 ? Self.mostStreams : 1
         super.init(loop: pool.loop)
         _ = banyan_curl_multi_set_long(raw, CURLMOPT_PIPELINING, Int(CURLPIPE_MULTIPLEX))
-        timer = LaneDeadline(self, loop: loop)
-        later = LaneWork(self)
+        timer = Deadline(self, loop: loop)
+        later = LaterWork(self)
     }
 
     // MARK: - Requests
@@ -218,7 +218,7 @@ final class TransferLane: CurlMulti {
         }
     }
 
-    fileprivate func workLater() {
+    func workLater() {
         if isClosed { return }
         for transfer in arrivals where !add(transfer.easy) {
             drop(transfer)
@@ -296,7 +296,7 @@ final class TransferLane: CurlMulti {
     /// Whether the peer has closed the idle connection or said something unasked.
     func looksDead() -> Bool { sockets.first?.looksUnusable() ?? true }
 
-    fileprivate func timeIsOver() {
+    func timeIsOver() {
         if isIdle { close() }
     }
 
@@ -363,28 +363,4 @@ private final class LaneSocket: Poll {
         let count = recv(number, &byte, 1, CInt(MSG_PEEK | MSG_DONTWAIT))
         return !(count < 0 && errno == EAGAIN)
     }
-}
-
-/// How long an unused lane is kept.
-private final class LaneDeadline: EventLoops.Timer {
-    private unowned let lane: TransferLane
-
-    init(_ lane: TransferLane, loop: EventLoop) {
-        self.lane = lane
-        super.init(loop: loop)
-    }
-
-    override func fire() {
-        let lane = lane
-        lane.timeIsOver()
-    }
-}
-
-/// What a lane puts off to the end of a turn.
-private final class LaneWork: DeferredWork {
-    private weak var lane: TransferLane?
-
-    init(_ lane: TransferLane) { self.lane = lane }
-
-    override func run() { lane?.workLater() }
 }

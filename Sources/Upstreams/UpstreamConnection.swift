@@ -6,7 +6,7 @@ import HTTPMessage
 ///
 /// It stays registered with the kernel from its opening to its end, also while nobody uses it: whatever happens to an
 /// idle connection ends it at once, so that a closed one neither spins the loop nor gets a request.
-final class UpstreamConnection: UpstreamTransport {
+final class UpstreamConnection: UpstreamTransport, LoopClient, SocketClient {
     private let stream: ConnectionStream
     private let pool: ConnectionPool
     private let loop: EventLoop
@@ -14,9 +14,9 @@ final class UpstreamConnection: UpstreamTransport {
     private var output = ByteBuffer()
     private var pending = ByteBuffer()
     private var attempt: UpstreamAttempt?
-    private var poll: ConnectionPoll?
-    private var timer: ConnectionDeadline?
-    private var later: ConnectionWork?
+    private var poll: SocketPoll<UpstreamConnection>?
+    private var timer: Deadline<UpstreamConnection>?
+    private var later: LaterWork<UpstreamConnection>?
     private var requestIsWhole = false
     private var wasUsed = false
     private var isPaused = false
@@ -37,11 +37,11 @@ final class UpstreamConnection: UpstreamTransport {
         self.pool = pool
         self.loop = loop
         super.init()
-        let poll = ConnectionPoll(self, loop: loop)
+        let poll = SocketPoll(self, loop: loop)
         do { try poll.open(self.stream.socket) } catch { return nil }
         self.poll = poll
-        timer = ConnectionDeadline(self, loop: loop)
-        later = ConnectionWork(self)
+        timer = Deadline(self, loop: loop)
+        later = LaterWork(self)
         poll.watch(.readable)
     }
 

@@ -88,7 +88,9 @@ extension EndToEnd {
             }
         }
 
-        @Test("Where all are at work, accepting pauses: who is above the bound waits, is not dropped, and gets its answer")
+        @Test(
+            "Where all are at work, accepting pauses: who is above the bound waits, is not dropped, and gets its answer"
+        )
         func connectionsAreBounded() throws {
             let gate = Gate()
             let stub = try gated(gate)

@@ -74,7 +74,9 @@ import Testing
         #expect(newcomer.receives("\r\n\r\n/a"), "\(waiting)")
         #expect(holder.readToEnd() != nil)
         #expect(bench.server.gaveWay == 1 && bench.server.connectionCount == 1)
-        if waiting == .http2 { #expect(holder.received.suffix(17).dropFirst(3).first == 7, "a GOAWAY is its last frame") }
+        if waiting == .http2 {
+            #expect(holder.received.suffix(17).dropFirst(3).first == 7, "a GOAWAY is its last frame")
+        }
     }
 
     /// A handshake that does not come to its end is one of them, and is counted as given up.
