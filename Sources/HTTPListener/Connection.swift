@@ -10,7 +10,7 @@ import Glibc
 package final class Connection: Poll {
     package unowned let server: HTTPServer
     /// The client's end; behind a balancer that announces its clients, what that has announced.
-    package private(set) var peer: PeerAddress
+    package internal(set) var peer: PeerAddress
     /// Which of the configured listeners accepted it.
     package let listenerIndex: Int
     var slot = -1
@@ -18,13 +18,13 @@ package final class Connection: Poll {
     private(set) var isClosed = false
 
     /// Whether it counts among its peer's connections.
-    private(set) var isCounted: Bool
+    var isCounted: Bool
 
     private var descriptor: Descriptor
     /// The number of its socket.
     var socket: CInt { descriptor.number }
     /// What has come of a balancer's announcement; nil when none is awaited.
-    private var announcement: ByteBuffer?
+    var announcement: ByteBuffer?
     /// What encrypts it; nil where HTTP is spoken in clear.
     let secure: TLSStream?
     /// What the session waits for, where TLS may have to wait for something else.
@@ -79,7 +79,7 @@ package final class Connection: Poll {
     }
 
     /// Begins with TLS where there is TLS.
-    private func greet() {
+    func greet() {
         guard secure != nil else { return begin() }
         handshake = server.handshakeBegan(self)
         limitReading(to: server.limits.handshakeTimeout)
@@ -165,35 +165,6 @@ package final class Connection: Poll {
         case .none, .undecided: break
         case .http1(let session): session.flush()
         case .http2(let session): session.flush()
-        }
-    }
-
-    // MARK: - PROXY protocol
-
-    /// Reads who the client is, and not a byte more: what follows may be TLS, which reads by itself.
-    private func readAnnouncement() {
-        let number = descriptor.number
-        var progress = ProxyHeader.Progress.incomplete
-        var taken = 0
-        let result = loop.receive({ Descriptor.peek(number, into: $0) }) { input in
-            guard var read = announcement.take() else { return }
-            let before = read.count
-            read.append(input.extracting(..<min(input.count, ProxyHeader.most - before)))
-            progress = ProxyHeader.read(read.span)
-            taken = read.count - before
-            if case .complete(let consumed, _) = progress { taken = consumed - before }
-            announcement = consume read
-        }
-        switch (result, progress) {
-        case (.wouldBlock, _): return
-        case (.bytes, .incomplete): Descriptor.discard(number, taken)
-        case (.bytes, .complete(_, let source)):
-            Descriptor.discard(number, taken)
-            announcement = nil
-            if let source { peer = source }
-            isCounted = server.admit(peer)
-            if isCounted { greet() } else { close() }
-        default: close()
         }
     }
 
