@@ -114,16 +114,19 @@ extension EndToEnd {
             )
             #expect(try edge.exchange(.http1, EdgeRequest("GET", "/first")).text == "ok")
             let before = try edge.process.descriptors() - 1
-            let bystander = try Bystander(edge)
             let shared = Shared(edge: edge)
-            let deadline = Deadline(.seconds(3))
             let sent = Mutex(0)
-            DispatchQueue.concurrentPerform(iterations: 4) { number in
-                let kind = ConnectionKind.allHTTP2[number % 2]
-                let count = Self.bother(shared.edge, kind, seed: UInt64(number + 1), until: deadline)
-                sent.withLock { $0 += count }
+            var seed: UInt64 = 0
+            try edge.withstand("noise") {
+                let deadline = Deadline(.seconds(2))
+                let base = seed
+                DispatchQueue.concurrentPerform(iterations: 4) { number in
+                    let kind = ConnectionKind.allHTTP2[number % 2]
+                    let count = Self.bother(shared.edge, kind, seed: base + UInt64(number + 1), until: deadline)
+                    sent.withLock { $0 += count }
+                }
+                seed += 4
             }
-            try bystander.stop("noise")
             let found = faults.withLock { $0 }
             #expect(found.isEmpty, "\(found.count):\n\(found.prefix(5).joined(separator: "\n\n"))")
             #expect(sent.withLock { $0 } > 200 && heads.withLock { $0 } > 200)

@@ -54,17 +54,19 @@ extension EndToEnd {
                 .route(#"{"match": "/admin", \#(denial)"#).route(#"{"match": "/admin/{rest...}", \#(denial)"#)
                 .route(#"{"match": "/{rest...}", "to": "stub"}"#)
             let edge = try EdgeGateway(setup)
-            for (path, verdict) in Self.paths + (kind.isHTTP2 ? [] : Self.absolute) {
-                let before = stub.requests.count
-                let outcome = try edge.exchange(kind, EdgeRequest("GET", path))
-                let targets = stub.requests[before...].map(\.target)
-                switch verdict {
-                case .denied: #expect(outcome.status == 403 && targets.isEmpty, "\(path): \(targets) \(outcome)")
-                case .refused:
-                    #expect(outcome.status == 400 || outcome.end == .reset(1), "\(path): \(outcome)")
-                    #expect(targets.isEmpty, "\(path)")
-                case .passed(let target):
-                    #expect(outcome.status == 200 && targets == [target], "\(path): \(targets) \(outcome)")
+            try edge.withstand("paths with two readings") {
+                for (path, verdict) in Self.paths + (kind.isHTTP2 ? [] : Self.absolute) {
+                    let before = stub.requestsOfOthers.count
+                    let outcome = try edge.exchange(kind, EdgeRequest("GET", path))
+                    let targets = stub.requestsOfOthers[before...].map(\.target)
+                    switch verdict {
+                    case .denied: #expect(outcome.status == 403 && targets.isEmpty, "\(path): \(targets) \(outcome)")
+                    case .refused:
+                        #expect(outcome.status == 400 || outcome.end == .reset(1), "\(path): \(outcome)")
+                        #expect(targets.isEmpty, "\(path)")
+                    case .passed(let target):
+                        #expect(outcome.status == 200 && targets == [target], "\(path): \(targets) \(outcome)")
+                    }
                 }
             }
             #expect(stub.requests.allSatisfy { $0["host"] == "\(stub.place)" }, "a host of the client's")

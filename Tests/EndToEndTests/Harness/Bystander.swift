@@ -82,6 +82,11 @@ final class Bystander: Sendable {
     }
 }
 
+extension StubUpstream {
+    /// What was asked, but for the bystanders' requests.
+    var requestsOfOthers: [HTTPText] { requests.filter { $0.target != Bystander.path } }
+}
+
 extension EdgeGateway {
     /// Runs an attack until what memory is kept for good is there, and then once more. Meanwhile the process lives and serves
     /// others; afterwards it has given back what the attack took.
