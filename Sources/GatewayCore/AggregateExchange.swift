@@ -59,7 +59,8 @@ final class AggregateExchange {
     func begin(_ plan: AggregateRoutePlan) {
         self.plan = plan
         while parts.count < plan.plan.parts.count { parts.append(PartAttempt(self, number: parts.count)) }
-        for number in plan.plan.parts.indices { parts[number].forget() }
+        let isMeasured = exchange.snapshot?.measuresTime == true
+        for number in plan.plan.parts.indices { parts[number].forget(measuring: isMeasured) }
         run.prepare(plan.plan)
         exchange.head.fill(
             &run.inputs, plan.plan.inputs, exchange.captures, user: exchange.identity.user)
@@ -101,7 +102,9 @@ final class AggregateExchange {
     private func respond() {
         deadline.cancel()
         switch run.outcome {
-        case .view: respondWithView()
+        case .view(let isPartial):
+            if isPartial { exchange.marks.insert(.partial) }
+            respondWithView()
         case .failed(let status, _, let failure):
             exchange.fail(Cause(failure.reason), status: status, detail: Self.detail(failure.reason))
         case .abandoned, nil: break
@@ -113,6 +116,7 @@ final class AggregateExchange {
         composer.compose(run, into: &body)
         let isConditional = exchange.head.method == .get || exchange.head.method == .head
         let isUnmodified = isConditional && exchange.head.names(composer)
+        if isUnmodified { exchange.marks.insert(.notModified) }
         exchange.beginHead(status: isUnmodified ? 304 : 200)
         if !isUnmodified { exchange.output.append("Content-Type: application/json\r\n") }
         composer.appendFields(to: &exchange.output)
@@ -141,6 +145,24 @@ final class AggregateExchange {
     }
 
     // MARK: - The log
+
+    /// The times of the part that took longest, and when the last part was over; nil where none was measured.
+    var slowestTimes: (times: AttemptTimes, over: UInt64)? {
+        guard let plan else { return nil }
+        var slowest = -1
+        var over: UInt64 = 0
+        for number in plan.plan.parts.indices where parts[number].times.endedAt > 0 {
+            if slowest < 0 || parts[number].duration > parts[slowest].duration { slowest = number }
+            over = max(over, parts[number].times.endedAt)
+        }
+        return slowest < 0 ? nil : (parts[slowest].times, over)
+    }
+
+    /// Whether a part was carried by a second connection.
+    var tookSecondConnection: Bool {
+        guard let plan else { return false }
+        return plan.plan.parts.indices.contains { parts[$0].wasReplaced }
+    }
 
     /// Adds what became of the parts.
     func fillParts(_ record: inout AccessLogRecord) {
@@ -178,7 +200,8 @@ private final class PartAttempt: UpstreamAttempt {
     fileprivate var loop: EventLoop { view.exchange.worker.loop }
 
     /// Forgets the last view.
-    func forget() {
+    func forget(measuring isMeasured: Bool) {
+        forgetTimes(measuring: isMeasured)
         upstream = -1
         duration = 0
     }
@@ -277,6 +300,7 @@ private final class PartAttempt: UpstreamAttempt {
     // MARK: - The answer
 
     override func headReceived() {
+        if isMeasured { _ = noteHead() }
         view.run.answerBegan(number, status: head.status)
         if let length = head.contentLength { view.run.answerHas(contentLength: length, number) }
         head.tell(&view.run, number)

@@ -33,6 +33,12 @@ final class Exchange: ServerExchange {
     var attempts = 0
     /// Nanoseconds from the first attempt's start to its answer's head.
     var upstreamTime: UInt64 = 0
+    /// When the request's head was whole, in nanoseconds; 0 where nobody measures.
+    private(set) var headAt: UInt64 = 0
+    /// What is worth knowing besides, for the log.
+    var marks = AccessLogMarks()
+    /// Whether nothing more of the request is to come.
+    private var requestIsWhole = true
 
     /// What flag rules see of the request.
     private(set) lazy var flagContext = RequestContext(self)
@@ -45,7 +51,8 @@ final class Exchange: ServerExchange {
     private lazy var aggregate = AggregateExchange(self)
     private lazy var deadline = ExchangeDeadline(self)
     private var runs = Action.nothing
-    private var isView = false
+    /// What it was busy with, up to its end.
+    private var ran = Action.nothing
 
     /// What the exchange is busy with.
     private enum Action { case nothing, forward, aggregate }
@@ -55,6 +62,8 @@ final class Exchange: ServerExchange {
     // MARK: - The way of a request
 
     override func headReceived() {
+        requestIsWhole = !head.framing.hasBody
+        if worker.snapshot.measuresTime { headAt = EventLoop.nanoseconds }
         identify()
         guard let action = match(), admit(action) else { return }
         decide(action)
@@ -135,13 +144,14 @@ final class Exchange: ServerExchange {
     /// Sends the request to the side that was decided for, and its answer back.
     private func attempt(_ plan: ForwardPlan) {
         runs = .forward
+        ran = .forward
         forward.begin(plan)
     }
 
     /// Composes a view from several upstreams.
     private func compose(_ plan: AggregateRoutePlan) {
         runs = .aggregate
-        isView = true
+        ran = .aggregate
         aggregate.begin(plan)
     }
 
@@ -152,6 +162,7 @@ final class Exchange: ServerExchange {
     }
 
     override func bodyEnded() {
+        requestIsWhole = true
         if runs == .forward { forward.endRequest() }
     }
 
@@ -168,7 +179,10 @@ final class Exchange: ServerExchange {
         case .bodyTooLarge: fail(.bodyTooLarge)
         case .headTimeout, .bodyTimeout: fail(.requestTimeout)
         // A tunnel has no other end than that one side leaves.
-        case .clientClosed: if cause == nil, status != 101 { cause = .clientClosed }
+        case .clientClosed:
+            if status == 101 { return }
+            if cause == nil { cause = .clientClosed }
+            if !wasAborted { marks.insert(.clientGone) }
         case .shuttingDown: fail(.shuttingDown)
         }
     }
@@ -177,7 +191,10 @@ final class Exchange: ServerExchange {
     override func finished() {
         stop()
         worker.log(self)
-        isView = false
+        ran = .nothing
+        headAt = 0
+        marks = AccessLogMarks()
+        requestIsWhole = true
         snapshot = nil
         route = -1
         allowed = nil
@@ -192,7 +209,26 @@ final class Exchange: ServerExchange {
 
     /// Adds the calls of a view to the access log's record.
     func fillParts(_ record: inout AccessLogRecord) {
-        if isView { aggregate.fillParts(&record) }
+        if ran == .aggregate { aggregate.fillParts(&record) }
+    }
+
+    /// Where the time of the upstream went that answered last or took longest, and when the last one was over; nil where
+    /// none was asked, or nobody measured.
+    var upstreamTimes: (times: AttemptTimes, over: UInt64)? {
+        switch ran {
+        case .nothing: nil
+        case .forward: forward.times.endedAt > 0 ? (forward.times, forward.times.endedAt) : nil
+        case .aggregate: aggregate.slowestTimes
+        }
+    }
+
+    /// Whether a connection failed under a request that another one then carried.
+    var tookSecondConnection: Bool {
+        switch ran {
+        case .nothing: false
+        case .forward: forward.wasReplaced
+        case .aggregate: aggregate.tookSecondConnection
+        }
     }
 
     /// Ends what runs for the exchange.
@@ -238,6 +274,7 @@ final class Exchange: ServerExchange {
 
     /// Appends the fields that the gateway adds to every answer.
     func appendOwnFields() {
+        if !requestIsWhole { marks.insert(.earlyAnswer) }
         output.append("X-Request-Id: ")
         appendRequestID(to: &output)
         output.append("\r\n")

@@ -23,6 +23,7 @@ final class ForwardExchange: UpstreamAttempt {
         let number = snapshot.upstream(for: plan.target, exchange.decisions)
         let upstream = snapshot.upstreams[number]
         self.plan = plan
+        forgetTimes(measuring: snapshot.measuresTime)
         exchange.upstream = number
         exchange.attempts += 1
         method = exchange.head.method
@@ -32,7 +33,8 @@ final class ForwardExchange: UpstreamAttempt {
         if let head = plan.headTimeout { timeouts.head = head }
         if let idle = plan.idleTimeout { timeouts.idle = idle }
         exchange.limit(to: plan.totalTimeout ?? upstream.totalTimeout)
-        span = exchange.trace.beginAttempt(ids: &exchange.worker.ids, at: EventLoop.nanoseconds)
+        span = exchange.trace.beginAttempt(
+            ids: &exchange.worker.ids, at: exchange.headAt > 0 ? exchange.headAt : EventLoop.nanoseconds)
         exchange.sendContinue()
         let hash = upstream.hashKey.map { $0.hash(exchange) } ?? nil
         guard upstream.group.start(self, random: exchange.worker.ids.next(), hash: hash) else {
@@ -136,8 +138,9 @@ final class ForwardExchange: UpstreamAttempt {
             failed(.protocolError("an upgrade to something that was not asked for"))
             return
         }
-        exchange.upstreamTime = EventLoop.nanoseconds &- startedAt
-        span.finish(at: startedAt &+ exchange.upstreamTime, status: head.status)
+        let headAt = noteHead()
+        exchange.upstreamTime = headAt &- times.startedAt
+        span.finish(at: headAt, status: head.status)
         exchange.beginHead(status: head.status)
         ForwardingHeaders.appendEndToEndFields(of: head, removing: plan.responsePolicy, into: &exchange.output)
         exchange.output.append(plan.responseLines)

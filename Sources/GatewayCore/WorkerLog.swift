@@ -12,6 +12,8 @@ import Telemetry
 struct AccessLogSettings {
     var format: AccessLogFormat
     var sampling: AccessLogSampling
+    /// Whether lines may tell where the time of a request went.
+    var tellsTimeSplit: Bool
 
     /// The settings of `section`.
     ///
@@ -23,7 +25,9 @@ struct AccessLogSettings {
             case .combined: .combined
             case .template(let text): try AccessLogFormat(parsing: text)
             }
-        sampling = AccessLogSampling(ratio: section.sample)
+        sampling = AccessLogSampling(
+            ratio: section.sample, slow: section.slow.milliseconds.map { $0.nanoseconds })
+        tellsTimeSplit = format.tellsTimeSplit(findingSlow: section.slow != .none)
     }
 }
 
@@ -75,6 +79,8 @@ final class WorkerLog {
         guard log != nil else { return }
         record.reset()
         scratch.fill(&record, from: exchange)
+        // The other protocol of a tunnel has no requests that could be slow.
+        if log?.sampling.isSlow(record.duration) == true, exchange.status != 101 { record.marks.insert(.slow) }
         log?.append(record, random: exchange.worker.ids.next())
         if timer?.isScheduled == false { timer?.schedule(after: Self.flushTime) }
     }
@@ -89,7 +95,8 @@ private struct LogScratch: ~Copyable {
     init() {}
 
     mutating func fill(_ record: inout AccessLogRecord, from exchange: Exchange) {
-        let duration = EventLoop.nanoseconds &- exchange.receivedAt
+        let end = EventLoop.nanoseconds
+        let duration = end &- exchange.receivedAt
         record.time = Self.wallClock &- Int64(clamping: duration)
         record.duration = duration
         record.traceID = (exchange.trace.traceID.high, exchange.trace.traceID.low)
@@ -100,6 +107,8 @@ private struct LogScratch: ~Copyable {
         record.attempts = UInt32(clamping: exchange.attempts)
         if exchange.upstreamTime > 0 { record.upstreamTime = exchange.upstreamTime }
         record.status = exchange.status
+        record.marks = exchange.allMarks
+        record.split = exchange.timeSplit(until: end)
         if let cause = exchange.cause {
             record.set(.cause, cause.name)
             if exchange.status == 0 { record.status = FailureResponse(for: cause).status }

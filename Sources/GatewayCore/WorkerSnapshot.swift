@@ -28,6 +28,8 @@ final class WorkerSnapshot {
     let flags: FlagSnapshot
     let limits: ConnectionLimits
     let accessLog: AccessLogSettings?
+    /// Whether somebody wants to know where the time of each request goes.
+    let measuresTime: Bool
     /// What each listener speaks, by its number.
     let protocols: [SpokenProtocols]
     /// Who announces clients at each listener, nil where nobody does.
@@ -56,6 +58,7 @@ final class WorkerSnapshot {
         flags = parts.flags
         limits = parts.limits
         accessLog = parts.accessLog
+        measuresTime = parts.accessLog?.tellsTimeSplit == true
         listeners = parts.listeners
         edges = parts.listeners.map(\.edge)
         protocols = parts.listeners.map(\.protocols)

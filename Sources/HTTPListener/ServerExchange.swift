@@ -102,6 +102,9 @@ open class ServerExchange {
     /// Whether the answer has been written to its end.
     package final var hasEnded: Bool { response == .ended || response == .aborted }
 
+    /// Whether the answer was cut off.
+    package final var wasAborted: Bool { response == .aborted }
+
     /// Whether the source of the answer should pause.
     package final var outputIsFull: Bool { output.count >= ConnectionLimits.highWater }
 

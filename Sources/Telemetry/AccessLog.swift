@@ -1,11 +1,14 @@
 import ByteBuffers
 
-/// Which requests are logged: a share of those that went well, and all that did not.
+/// Which requests are logged: a share of those that went well, and all that did not or took long.
 package struct AccessLogSampling: Equatable, Sendable {
     private let threshold: UInt64
+    private let slow: UInt64
 
-    /// Logs this share of the requests that went well, 0...1; values beyond are clamped.
-    package init(ratio: Double) {
+    /// Logs this share of the requests that went well, 0...1; values beyond are clamped. One that takes longer than
+    /// `slow` nanoseconds is always logged; nil finds nothing slow.
+    package init(ratio: Double, slow: UInt64? = nil) {
+        self.slow = slow ?? .max
         if ratio >= 1 {
             threshold = .max
         } else if ratio > 0 {
@@ -15,10 +18,20 @@ package struct AccessLogSampling: Equatable, Sendable {
         }
     }
 
-    /// Whether a request with this status is logged: always unless the status is 1xx, 2xx or 3xx.
+    /// Whether a request that took so many nanoseconds is slow.
+    package func isSlow(_ duration: UInt64) -> Bool { duration > slow }
+
+    /// Whether a request is logged: always unless its status is 1xx, 2xx or 3xx, and it was neither slow nor cut short
+    /// nor without a part.
     ///
     /// - Parameter random: 64 random bits.
-    package func keeps(status: UInt16, random: UInt64) -> Bool {
+    func keeps(_ record: borrowing AccessLogRecord, random: UInt64) -> Bool {
+        keeps(status: record.status, random: random) || record.has(.cause) || record.marks.contains(.slow)
+            || record.marks.contains(.partial)
+    }
+
+    /// Whether a request with this status is logged, as far as the status says.
+    func keeps(status: UInt16, random: UInt64) -> Bool {
         !(100..<400).contains(status) || threshold == .max || random < threshold
     }
 }
@@ -30,7 +43,8 @@ package struct AccessLog: ~Copyable {
 
     /// How a line looks; ``AccessLogFormat/fields`` tells what a record has to have.
     package let format: AccessLogFormat
-    private let sampling: AccessLogSampling
+    /// What is logged, and what is slow.
+    package let sampling: AccessLogSampling
     private let sink: LogSink
     private var buffer = ByteBuffer()
     private var dates = DateText()
@@ -42,10 +56,10 @@ package struct AccessLog: ~Copyable {
         self.sink = sink
     }
 
-    /// Writes the line of `record`, if its status is sampled; `random` is 64 random bits. It reaches the sink with the
+    /// Writes the line of `record`, if it is sampled; `random` is 64 random bits. It reaches the sink with the
     /// next flush, or at once where enough has gathered. Never blocks on the output.
     package mutating func append(_ record: borrowing AccessLogRecord, random: UInt64) {
-        guard sampling.keeps(status: record.status, random: random) else { return }
+        guard sampling.keeps(record, random: random) else { return }
         format.append(record, dates: &dates, to: &buffer)
         if buffer.count >= Self.flushSize { flush() }
     }

@@ -44,6 +44,24 @@ package enum AccessLogField: UInt8, CaseIterable, Sendable {
     case flags
     /// The calls that a view was composed of.
     case parts
+    /// What is worth knowing besides status and cause, each one of a closed list of words.
+    case marks
+    /// Where the time went; in a line of JSON only of a slow request.
+    case timeSplit
+    /// The share of ``TimeSplit/parse``, in milliseconds with three decimals, as all shares.
+    case parseTime
+    /// The share of ``TimeSplit/queue``.
+    case queueTime
+    /// The share of ``TimeSplit/connect``.
+    case connectTime
+    /// The share of ``TimeSplit/upload``.
+    case uploadTime
+    /// The share of ``TimeSplit/firstByte``.
+    case firstByteTime
+    /// The share of ``TimeSplit/body``.
+    case bodyTime
+    /// The share of ``TimeSplit/write``.
+    case writeTime
     /// The user for whom flags were evaluated. Personal, so that only a template that names it has it.
     case user
     case userAgent
@@ -76,6 +94,15 @@ package enum AccessLogField: UInt8, CaseIterable, Sendable {
         case .attempts: "attempts"
         case .flags: "flags"
         case .parts: "parts"
+        case .marks: "marks"
+        case .timeSplit: "time_split_ms"
+        case .parseTime: "parse_ms"
+        case .queueTime: "queue_ms"
+        case .connectTime: "connect_ms"
+        case .uploadTime: "upload_ms"
+        case .firstByteTime: "first_byte_ms"
+        case .bodyTime: "body_ms"
+        case .writeTime: "write_ms"
         case .user: "user"
         case .userAgent: "user_agent"
         case .referer: "referer"
@@ -86,7 +113,7 @@ package enum AccessLogField: UInt8, CaseIterable, Sendable {
     static let json: [AccessLogField] = [
         .time, .requestID, .traceID, .spanID, .traceFlags, .client, .method, .host, .path, .protocolVersion, .route,
         .status, .cause, .bytesIn, .bytesOut, .duration, .upstream, .upstreamAddress, .upstreamTime, .attempts, .flags,
-        .parts, .userAgent,
+        .parts, .marks, .timeSplit, .userAgent,
     ]
 
     /// The fields of a line in the combined format.
@@ -97,7 +124,7 @@ package enum AccessLogField: UInt8, CaseIterable, Sendable {
 
 /// A set of fields: what a format writes, so that a record need not take up what nobody reads.
 package struct AccessLogFieldSet: Equatable, Sendable {
-    private var bits: UInt32 = 0
+    private var bits: UInt64 = 0
 
     /// The set of these fields.
     package init(_ fields: [AccessLogField] = []) {
@@ -105,10 +132,10 @@ package struct AccessLogFieldSet: Equatable, Sendable {
     }
 
     /// Adds a field.
-    package mutating func insert(_ field: AccessLogField) { bits |= 1 << UInt32(field.rawValue) }
+    package mutating func insert(_ field: AccessLogField) { bits |= 1 << UInt64(field.rawValue) }
 
     /// Whether a field is in it.
-    package func contains(_ field: AccessLogField) -> Bool { bits & 1 << UInt32(field.rawValue) != 0 }
+    package func contains(_ field: AccessLogField) -> Bool { bits & 1 << UInt64(field.rawValue) != 0 }
 
     /// Takes all fields away.
     mutating func removeAll() { bits = 0 }

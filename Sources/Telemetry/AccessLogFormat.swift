@@ -20,6 +20,12 @@ package struct AccessLogFormat: Sendable {
     /// What the format writes; a record needs no other field.
     package private(set) var fields: AccessLogFieldSet
 
+    /// Whether it can tell where time went, so that somebody has to measure it: a line of JSON of slow requests.
+    package func tellsTimeSplit(findingSlow: Bool) -> Bool {
+        if case .json = style { return findingSlow }
+        return fields.contains(.timeSplit) || TimeSplit.shares.contains { fields.contains($0) }
+    }
+
     /// One JSON object a line, with all members in every line, null where there is nothing to say.
     package static let json = AccessLogFormat(.json, AccessLogField.json)
 

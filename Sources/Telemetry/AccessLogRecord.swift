@@ -38,6 +38,10 @@ package struct AccessLogRecord: ~Copyable {
     package var upstreamTime: UInt64?
     /// How often an upstream was asked.
     package var attempts: UInt32 = 0
+    /// What is worth knowing besides.
+    package var marks = AccessLogMarks()
+    /// Where the time went; nil where nobody measured it.
+    package var split: TimeSplit?
 
     private var text = ByteBuffer()
     private var present = AccessLogFieldSet()
@@ -62,6 +66,8 @@ package struct AccessLogRecord: ~Copyable {
         duration = 0
         upstreamTime = nil
         attempts = 0
+        marks = AccessLogMarks()
+        split = nil
         text.removeAll(keeping: 65_536)
         present.removeAll()
         flags.removeAll(keepingCapacity: true)

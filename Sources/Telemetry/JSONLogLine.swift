@@ -1,8 +1,8 @@
-import ByteBuffers
+package import ByteBuffers
 
 extension ByteBuffer {
     /// Appends `record` as one JSON object without a line end. Every member is in every line; what there is not is null,
-    /// and lists without members are `{}`.
+    /// and lists without members are `{}` or `[]`.
     mutating func appendJSONLine(_ record: borrowing AccessLogRecord, dates: inout DateText) {
         append("{\"time\":\"")
         dates.appendTimestamp(nanoseconds: record.time, to: &self)
@@ -71,13 +71,17 @@ extension ByteBuffer {
             appendMilliseconds(part.duration)
             append("}")
         }
-        append("},\"user_agent\":")
+        append("},\"marks\":[")
+        appendMarks(record.marks, quote: "\"")
+        append("],\"time_split_ms\":")
+        if record.marks.contains(.slow), let split = record.split { appendJSONSplit(split) } else { append("null") }
+        append(",\"user_agent\":")
         appendText(.userAgent, of: record)
         append("}")
     }
 
     /// Appends nanoseconds as milliseconds with three decimals, cut and not rounded.
-    mutating func appendMilliseconds(_ nanoseconds: UInt64) {
+    package mutating func appendMilliseconds(_ nanoseconds: UInt64) {
         let microseconds = nanoseconds / 1_000
         appendDecimal(microseconds / 1_000)
         append(".")

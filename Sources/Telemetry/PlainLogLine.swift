@@ -22,6 +22,9 @@ extension ByteBuffer {
             append("-")
         }
         append("\" ")
+        // Three digits, also where there was no answer: that is how those who read such lines know it.
+        if record.status < 100 { append("0") }
+        if record.status < 10 { append("0") }
         appendDecimal(record.status)
         append(" ")
         appendDecimal(record.bytesOut)
@@ -53,6 +56,10 @@ extension ByteBuffer {
         case .attempts: appendDecimal(record.attempts)
         case .flags: appendFlags(of: record)
         case .parts: appendParts(of: record)
+        case .marks: if record.marks.isEmpty { append("-") } else { appendMarks(record.marks, quote: "") }
+        case .timeSplit: if let split = record.split { appendPlainSplit(split) } else { append("-") }
+        case .parseTime, .queueTime, .connectTime, .uploadTime, .firstByteTime, .bodyTime, .writeTime:
+            if let share = record.split?[field] { appendMilliseconds(share) } else { append("-") }
         case .requestID, .client, .method, .host, .path, .query, .protocolVersion, .route, .cause, .upstream,
             .upstreamAddress, .user, .userAgent, .referer:
             appendTextOrDash(record.value(field))

@@ -78,7 +78,7 @@ final class ConnectionPool: EndpointPool {
     }
 
     fileprivate func connected(_ pending: PendingConnection, _ stream: consuming ConnectionStream) {
-        guard let connection = UpstreamConnection(stream, pool: self, loop: loop) else {
+        guard let connection = UpstreamConnection(stream, pool: self, loop: loop, openedSince: pending.begunAt) else {
             connectionFailed(pending, .connectFailed)
             return
         }
@@ -138,12 +138,15 @@ final class ConnectionPool: EndpointPool {
 private final class PendingConnection: ConnectWaiter {
     private unowned let pool: ConnectionPool
     private var connector: CurlConnector?
+    /// When it began to be opened, in nanoseconds.
+    private(set) var begunAt: UInt64 = 0
 
     init(pool: ConnectionPool) { self.pool = pool }
 
     func begin(
         _ address: EndpointAddress, _ candidates: [String], _ timeout: UInt64, _ curl: ConnectMulti, _ loop: EventLoop
     ) -> Bool {
+        begunAt = EventLoop.nanoseconds
         connector = CurlConnector(
             address, candidates: candidates, timeout: timeout, shared: curl, loop: loop, waiter: self)
         return connector != nil

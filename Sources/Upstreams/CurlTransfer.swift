@@ -33,6 +33,8 @@ final class CurlTransfer: UpstreamTransport, LoopClient {
     private(set) var hasStarted = false
     var wasFresh = false
     private var opensConnection = false
+    /// Whether the lane had no connection yet when it was given the request.
+    private var waitsForConnection = false
     var requestIsWhole = false
     var awaitsBodyInVain = false
     var isPaused = false
@@ -130,6 +132,8 @@ final class CurlTransfer: UpstreamTransport, LoopClient {
         fault = nil
         hasStarted = false
         wasFresh = !lane.hasCarried
+        waitsForConnection = !lane.isConnected
+        if waitsForConnection { attempt.noteOpening() }
         isPaused = false
         sendingIsPaused = false
         receivingIsPaused = false
@@ -207,7 +211,7 @@ final class CurlTransfer: UpstreamTransport, LoopClient {
         hasStarted = true
         lane.connected(to: peer)
         attempt.state = .active
-        attempt.startedAt = EventLoop.nanoseconds
+        attempt.noteStart(on: waitsForConnection ? (0, .max) : nil)
         timer?.schedule(after: requestIsWhole ? attempt.timeouts.head : attempt.timeouts.idle)
         if attempt.wasReplaced { attempt.replayBody() } else { attempt.started() }
         return self.attempt === attempt

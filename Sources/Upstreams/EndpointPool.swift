@@ -61,6 +61,7 @@ class EndpointPool {
     /// Has the attempt wait for a connection, its turn last.
     final func wait(_ attempt: UpstreamAttempt) {
         attempt.isCountedAsPending = false
+        attempt.noteWaiting()
         waiting.append(attempt)
         openForWaiting()
         countAsPending(attempt)
@@ -118,7 +119,10 @@ class EndpointPool {
     }
 
     private final func giveBackPending(_ attempt: UpstreamAttempt) {
-        if attempt.isCountedAsPending { bounds.givePending() }
+        if attempt.isCountedAsPending {
+            attempt.noteTurn()
+            bounds.givePending()
+        }
         attempt.isCountedAsPending = false
     }
 

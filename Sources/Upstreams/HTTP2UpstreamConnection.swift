@@ -36,6 +36,8 @@ final class HTTP2UpstreamConnection: HTTP2Session, LoopClient, SocketClient {
     private var isClosed = false
     var fault: StaticString?
     private var heardAt: UInt64 = 0
+    /// When it began to be opened, and when it could take requests, in nanoseconds.
+    private var openedAt: (began: UInt64, established: UInt64) = (0, 0)
     var hasHeardFrame = false
     /// Whether there may be input that the socket does not tell of.
     private var mustRead = false
@@ -107,7 +109,7 @@ final class HTTP2UpstreamConnection: HTTP2Session, LoopClient, SocketClient {
         let stream = pool.takeStream()
         attempt.transport = stream
         attempt.state = .active
-        attempt.startedAt = EventLoop.nanoseconds
+        attempt.noteStart(on: openedAt)
         pool.head.removeAll(keeping: Self.gatherBytes)
         attempt.writeHead(into: &pool.head)
         let object = Unmanaged.passUnretained(stream).toOpaque()
@@ -226,6 +228,7 @@ final class HTTP2UpstreamConnection: HTTP2Session, LoopClient, SocketClient {
     func greeted() {
         guard let opening else { return }
         self.opening = nil
+        openedAt = (opening.begunAt, EventLoop.nanoseconds)
         timer?.cancel()
         if capacity == 0 {
             // Its place is given back with the failure.

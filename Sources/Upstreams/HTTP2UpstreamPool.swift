@@ -196,12 +196,15 @@ final class HTTP2Opening: ConnectWaiter {
     /// The connection, once there is one that HTTP/2 is to be spoken on.
     fileprivate var connection: HTTP2UpstreamConnection?
     fileprivate private(set) var deadline: UInt64 = .max
+    /// When it began, in nanoseconds.
+    fileprivate(set) var begunAt: UInt64 = 0
 
     fileprivate init(pool: HTTP2UpstreamPool) { self.pool = pool }
 
     fileprivate func begin(
         _ address: EndpointAddress, _ candidates: [String], _ timeout: UInt64, _ curl: ConnectMulti, _ loop: EventLoop
     ) -> Bool {
+        begunAt = EventLoop.nanoseconds
         let (end, overflow) = loop.now.addingReportingOverflow(timeout)
         deadline = overflow ? .max : end
         connector = CurlConnector(

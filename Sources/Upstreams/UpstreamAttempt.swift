@@ -1,4 +1,5 @@
 public import ByteBuffers
+import EventLoops
 package import HTTPMessage
 
 /// How long an attempt may wait, in milliseconds; `UInt64.max` is for ever.
@@ -36,11 +37,14 @@ open class UpstreamAttempt {
     package final var timeouts = AttemptTimeouts()
     /// The endpoint that the attempt goes to, from ``Upstream/start(_:random:hash:)`` on.
     package internal(set) final var endpoint: Endpoint?
-    /// When the request began to be sent, in nanoseconds of the monotonic clock; 0 before.
-    package internal(set) final var startedAt: UInt64 = 0
+    /// Where its time goes; kept until the next use.
+    package private(set) final var times = AttemptTimes()
+    /// Whether all of them are wanted.
+    package private(set) final var isMeasured = false
     final var state = State.idle
     final var transport: UpstreamTransport?
-    final var wasReplaced = false
+    /// Whether another connection had to take the request over: the first was dead, or its peer refused the request.
+    package internal(set) final var wasReplaced = false
     final var replay = ByteBuffer()
     final var replayIsWhole = true
     final var bodyHasEnded = false
@@ -127,6 +131,7 @@ open class UpstreamAttempt {
     package final func endBody(trailers: borrowing ByteBuffer) {
         guard state == .active || wasReplaced, !bodyHasEnded else { return }
         bodyHasEnded = true
+        if isMeasured { times.requestEnds(at: EventLoop.nanoseconds) }
         requestTrailers.append(trailers.span)
         transport?.endRequest()
     }
@@ -135,10 +140,16 @@ open class UpstreamAttempt {
     package final func endBody() { endBody(trailers: ByteBuffer()) }
 
     /// Stops the answer until ``resume()``; it still may end or fail.
-    package final func pause() { transport?.pause() }
+    package final func pause() {
+        if isMeasured { times.pauses(at: EventLoop.nanoseconds) }
+        transport?.pause()
+    }
 
     /// Goes on with the answer. Pieces come from the loop, never from inside this call.
-    package final func resume() { transport?.resume() }
+    package final func resume() {
+        if isMeasured { times.resumes(at: EventLoop.nanoseconds) }
+        transport?.resume()
+    }
 
     /// Ends the attempt without another event. What the upstream was doing for it is cut off.
     package final func cancel() {
@@ -154,7 +165,6 @@ open class UpstreamAttempt {
     final func prepare(for endpoint: Endpoint) {
         self.endpoint = endpoint
         state = .waiting
-        startedAt = 0
         wasReplaced = false
         replay.removeAll()
         replayIsWhole = true
@@ -176,7 +186,45 @@ open class UpstreamAttempt {
         guard state != .idle else { return }
         state = .idle
         transport = nil
+        if isMeasured { times.ends(at: EventLoop.nanoseconds) }
         endpoint?.attemptEnded()
+    }
+
+    // MARK: - Times
+
+    /// Forgets the times of the last use; to be called before the next one begins.
+    ///
+    /// - Parameter isMeasured: whether all of ``times`` is wanted, which costs two or three looks at the clock.
+    package final func forgetTimes(measuring isMeasured: Bool) {
+        self.isMeasured = isMeasured
+        wasReplaced = false
+        times = AttemptTimes()
+    }
+
+    /// Notes that the final head is there; for ``headReceived()`` of those who want to know. Returns when that was.
+    package final func noteHead() -> UInt64 {
+        let now = EventLoop.nanoseconds
+        times.headComes(at: now)
+        return now
+    }
+
+    /// It has to wait for a connection.
+    final func noteWaiting() { if isMeasured { times.waits(at: EventLoop.nanoseconds) } }
+
+    /// A connection is being opened for it.
+    final func noteOpening() { if isMeasured { times.waitsForOpening(at: EventLoop.nanoseconds) } }
+
+    /// What it waits for, and waits for no longer, was its turn.
+    final func noteTurn() { if isMeasured { times.waitsInTurn() } }
+
+    /// A connection takes it: one that was `opened` while it may have waited, or another.
+    final func noteStart(on opened: (began: UInt64, established: UInt64)?) {
+        let now = EventLoop.nanoseconds
+        if isMeasured {
+            times.starts(at: now, on: opened, hasBody: framing.hasBody)
+        } else {
+            times.starts(at: now)
+        }
     }
 
     final func fail(_ failure: UpstreamFailure) {

@@ -10,6 +10,8 @@ final class UpstreamConnection: UpstreamTransport, LoopClient, SocketClient {
     private let stream: ConnectionStream
     private let pool: ConnectionPool
     private let loop: EventLoop
+    /// When it began to be opened, in nanoseconds.
+    private let openedSince: UInt64
     private var codec = HTTP1ClientCodec()
     private var output = ByteBuffer()
     private var pending = ByteBuffer()
@@ -32,10 +34,11 @@ final class UpstreamConnection: UpstreamTransport, LoopClient, SocketClient {
     private static let readsPerEvent = 4
 
     /// nil when the loop cannot watch the socket; the stream is closed then.
-    init?(_ stream: consuming ConnectionStream, pool: ConnectionPool, loop: EventLoop) {
+    init?(_ stream: consuming ConnectionStream, pool: ConnectionPool, loop: EventLoop, openedSince: UInt64) {
         self.stream = stream
         self.pool = pool
         self.loop = loop
+        self.openedSince = openedSince
         super.init()
         let poll = SocketPoll(self, loop: loop)
         do { try poll.open(self.stream.socket) } catch { return nil }
@@ -58,7 +61,8 @@ final class UpstreamConnection: UpstreamTransport, LoopClient, SocketClient {
         self.attempt = attempt
         attempt.transport = self
         attempt.state = .active
-        attempt.startedAt = EventLoop.nanoseconds
+        // Its first request begins when it is there.
+        attempt.noteStart(on: wasUsed ? nil : (openedSince, .max))
         codec.expectAnswer(to: attempt.method, upgradeAsked: attempt.asksUpgrade)
         requestIsWhole = !attempt.framing.hasBody
         isPaused = false

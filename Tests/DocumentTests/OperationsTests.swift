@@ -23,18 +23,6 @@ import Testing
         }
     }
 
-    @Test func theFieldsAreThoseOfTheAccessLog() throws {
-        let rows = try Document("docs/operations.md").table(headed: "field")
-        let named = rows.flatMap { $0[0].codeWords }
-        #expect(Set(named).count == named.count, "a field stands twice")
-        let source = try SourceText("Sources/Telemetry/AccessLogField.swift")
-        let words = source.words
-        #expect(words.count > 20)
-        #expect(Set(named) == Set(words.values))
-        let inJSON = rows.filter { $0[2] == "yes" }.flatMap { $0[0].codeWords }
-        #expect(inJSON == source.list(named: "json").map { words[$0] })
-    }
-
     @Test func theExitCodesAreThoseOfTheReadme() throws {
         let operations = try Document("docs/operations.md").table(headed: "exit code").map { $0[0] }
         #expect(operations == ["0", "64", "69", "70", "78"])

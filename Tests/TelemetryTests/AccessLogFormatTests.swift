@@ -87,7 +87,7 @@ struct AccessLogFormatTests {
                 "beta":{"variant":"off","reason":"static"}},\#
                 "parts":{"task":{"upstream":"monolith","status":200,"cause":null,"duration_ms":1.234},\#
                 "user":{"upstream":null,"status":0,"cause":"timeout","duration_ms":2000.000}},\#
-                "user_agent":"curl/8.0 \"quoted\""}
+                "marks":[],"time_split_ms":null,"user_agent":"curl/8.0 \"quoted\""}
 
                 """#)
     }
@@ -127,12 +127,12 @@ struct AccessLogFormatTests {
             line(.combined) { $0.fill() }
                 == #"192.0.2.7 - - [31/Dec/2020:23:59:59 +0000] "GET /tasks/42/details?a=1&b=%20 HTTP/1.1" 200 3456 "#
                 + #""http://example.com/" "curl/8.0 \x22quoted\x22""# + "\n")
-        #expect(line(.combined) { _ in } == #"- - - [01/Jan/1970:00:00:00 +0000] "-" 0 0 "-" "-""# + "\n")
+        #expect(line(.combined) { _ in } == #"- - - [01/Jan/1970:00:00:00 +0000] "-" 000 0 "-" "-""# + "\n")
         #expect(
             line(.combined) {
                 $0.time = -1
                 $0.set(.userAgent, text: "a\\b\r\n\u{1B}[31mé\u{7F}~")
-            } == #"- - - [31/Dec/1969:23:59:59 +0000] "-" 0 0 "-" "a\x5Cb\x0D\x0A\x1B[31m\xC3\xA9\x7F~""# + "\n")
+            } == #"- - - [31/Dec/1969:23:59:59 +0000] "-" 000 0 "-" "a\x5Cb\x0D\x0A\x1B[31m\xC3\xA9\x7F~""# + "\n")
     }
 
     @Test(

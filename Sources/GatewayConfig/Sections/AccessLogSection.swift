@@ -24,11 +24,13 @@ package struct AccessLogSection: Equatable, Sendable {
     package var output = Output.standardOutput
     /// `format`: `json`, `combined`, or a template. Default: `json`.
     package var format = Format.json
-    /// `sample`: the share of requests that is logged, 0.0 to 1.0. Default: 1.0. Failed requests (status 500 and above)
-    /// are for the log's writer to keep or to drop.
+    /// `sample`: the share of the requests that went well that is logged, 0.0 to 1.0. Default: 1.0. All others are logged
+    /// in any case.
     package var sample = 1.0
+    /// `slow`: what takes longer is logged whatever `sample` says, with where its time went. Default: none.
+    package var slow = TimeLimit.none
 
-    static let keys = SectionKeys(["output", "format", "sample"])
+    static let keys = SectionKeys(["output", "format", "sample", "slow"])
 
     init() {}
 
@@ -42,6 +44,7 @@ package struct AccessLogSection: Equatable, Sendable {
         }
         if let format = section.string("format") { self.format = Self.format(format, section) }
         section.number("sample", into: &sample, 0...1)
+        section.timeLimit("slow", into: &slow)
     }
 
     /// A single word can hardly be meant as a template: every line would be that word.
@@ -80,6 +83,8 @@ package struct AccessLogSection: Equatable, Sendable {
         case .combined: format = "combined"
         case .template(let text): format = text
         }
-        return .section([("output", .string(output)), ("format", .string(format)), ("sample", .real(sample))])
+        return .section([
+            ("output", .string(output)), ("format", .string(format)), ("sample", .real(sample)), ("slow", .text(slow)),
+        ])
     }
 }

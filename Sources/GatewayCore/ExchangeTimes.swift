@@ -1,0 +1,40 @@
+import HTTPListener
+import Telemetry
+import Upstreams
+
+/// Where the time of an exchange went, and what else is worth a mark in the access log.
+extension Exchange {
+    /// The split of the time up to `end`; nil where nobody measured. Of a view, what concerns upstreams is that of the
+    /// part that took longest.
+    func timeSplit(until end: UInt64) -> TimeSplit? {
+        guard let snapshot, snapshot.measuresTime else { return nil }
+        var split = TimeSplit()
+        guard headAt > 0 else {
+            // The head did not come, or was none.
+            split.parse = end &- receivedAt
+            return split
+        }
+        split.parse = headAt &- receivedAt
+        guard let (times, over) = upstreamTimes else {
+            split.write = end &- headAt
+            return split
+        }
+        split.queue = times.queue
+        split.connect = times.connect
+        split.upload = times.upload
+        split.firstByte = times.firstByte
+        split.body = times.body
+        split.write = (end > over ? end - over : 0) &+ times.paused
+        return split
+    }
+
+    /// The marks of an exchange that is over, but for the one that depends on the log.
+    var allMarks: AccessLogMarks {
+        var marks = marks
+        if tookSecondConnection { marks.insert(.retried) }
+        if status == 101 { marks.insert(.tunnel) }
+        if wasAborted, status > 0, !marks.contains(.clientGone) { marks.insert(.truncated) }
+        if channel?.connection.server.isDraining == true { marks.insert(.draining) }
+        return marks
+    }
+}
