@@ -222,6 +222,9 @@ final class Exchange: ServerExchange {
         }
     }
 
+    /// When the head of a forwarded answer came; 0 without one.
+    var upstreamHeadAt: UInt64 { ran == .forward ? forward.times.headAt : 0 }
+
     /// Whether a connection failed under a request that another one then carried.
     var tookSecondConnection: Bool {
         switch ran {
@@ -275,6 +278,7 @@ final class Exchange: ServerExchange {
     /// Appends the fields that the gateway adds to every answer.
     func appendOwnFields() {
         if !requestIsWhole { marks.insert(.earlyAnswer) }
+        appendTraceResponse()
         output.append("X-Request-Id: ")
         appendRequestID(to: &output)
         output.append("\r\n")

@@ -54,7 +54,7 @@ struct SnapshotCompiler {
                 propagation: Propagation(gateway.tracing.propagate),
                 sampler: Sampler(ratio: gateway.tracing.sampleRatio),
                 contexts: contexts, slots: slots, flags: flags, limits: ConnectionLimits(gateway),
-                accessLog: accessLogSettings(),
+                accessLog: accessLogSettings(), traceResponse: TraceResponsePlan(configuration),
                 listeners: listeners,
                 settings: configuration.upstreams.map { settings(for: $0, bounds) }))
     }
@@ -119,7 +119,8 @@ struct SnapshotCompiler {
         let path = ["routes", "\(route.index)"]
         let defaultLimit = configuration.gateway.limits.body.bytes ?? .max
         switch route.action {
-        case .forward(let forward): return .forward(compile(forward, captures, path))
+        case .forward(let forward):
+            return .forward(compile(forward, captures, path, tellsTrace: tellsTrace(route)))
         case .aggregate(let aggregate):
             // A view with errors is never used: its issues refuse the whole configuration.
             return compile(aggregate, parameters, path, bodyLimit: defaultLimit).map { .aggregate($0) }
@@ -132,7 +133,14 @@ struct SnapshotCompiler {
         }
     }
 
-    private mutating func compile(_ forward: ForwardSection, _ captures: [String], _ path: [String]) -> ForwardPlan {
+    /// Whether answers by the route tell of our trace: an upstream's own word on it goes no further then.
+    private func tellsTrace(_ route: RouteSection) -> Bool {
+        (route.traceResponse ?? configuration.gateway.tracing.respond) != .none
+    }
+
+    private mutating func compile(
+        _ forward: ForwardSection, _ captures: [String], _ path: [String], tellsTrace: Bool
+    ) -> ForwardPlan {
         let target = target(named: forward.to)
         return ForwardPlan(
             target: target, flagSlots: flagSlots(of: [target]), bodyLimit: forward.maxBody.bytes ?? .max,
@@ -143,7 +151,9 @@ struct SnapshotCompiler {
                 removed: forward.requestHeaders.set.map(\.name) + forward.requestHeaders.remove + certificateHeaders),
             requestLines: Self.lines(forward.requestHeaders.set + forward.requestHeaders.add),
             responsePolicy: FieldPolicy(
-                identity: [], removed: forward.responseHeaders.set.map(\.name) + forward.responseHeaders.remove),
+                identity: [],
+                removed: forward.responseHeaders.set.map(\.name) + forward.responseHeaders.remove
+                    + (tellsTrace ? ["traceresponse"] : [])),
             responseLines: Self.lines(forward.responseHeaders.set + forward.responseHeaders.add),
             headTimeout: forward.timeout.map(\.limit), idleTimeout: forward.idleTimeout.map(\.limit),
             totalTimeout: forward.totalTimeout.map(\.limit))

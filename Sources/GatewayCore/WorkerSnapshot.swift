@@ -28,6 +28,8 @@ final class WorkerSnapshot {
     let flags: FlagSnapshot
     let limits: ConnectionLimits
     let accessLog: AccessLogSettings?
+    /// How answers tell clients of their trace.
+    let traceResponse: TraceResponsePlan
     /// Whether somebody wants to know where the time of each request goes.
     let measuresTime: Bool
     /// What each listener speaks, by its number.
@@ -58,6 +60,7 @@ final class WorkerSnapshot {
         flags = parts.flags
         limits = parts.limits
         accessLog = parts.accessLog
+        traceResponse = parts.traceResponse
         measuresTime = parts.accessLog?.tellsTimeSplit == true
         listeners = parts.listeners
         edges = parts.listeners.map(\.edge)
@@ -115,6 +118,7 @@ struct SnapshotParts {
     var flags: FlagSnapshot
     var limits: ConnectionLimits
     var accessLog: AccessLogSettings?
+    var traceResponse: TraceResponsePlan
     var listeners: [ListenerPlan]
     var settings: [UpstreamSettings]
 }

@@ -37,4 +37,14 @@ import Testing
         let example = try #require(document.blocks.first { $0.text.hasPrefix("\"time_split_ms\"") }).text
         #expect(example.matches(of: #/"(\w+)":\d/#).map { String($0.output.1) } == rows.map { $0[0].codeWords[0] })
     }
+
+    @Test func theFormsOfTraceResponsesAreThoseOfTheConfiguration() throws {
+        let forms = try Document(Self.document).table(headed: "form").compactMap { $0[0].codeWords.first }
+        #expect(forms.count == 2)
+        let configuration = try Document("docs/configuration.md").prose
+        for key in ["`respond`", "`traceResponse`"] {
+            let row = try #require(configuration.first { $0.hasPrefix("| \(key) |") })
+            for form in forms { #expect(row.contains("`\(form)`"), "\(key) \(form)") }
+        }
+    }
 }

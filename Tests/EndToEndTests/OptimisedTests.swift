@@ -26,6 +26,7 @@ extension EndToEnd {
             let stub = try stub()
             return GatewaySetup().gateway(#""identity": [{"header": "x-user-id"}]"#)
                 .gateway(#""trustedProxies": ["127.0.0.0/8"]"#)
+                .gateway(#""accessLog": {"slow": "1ms"}, "tracing": {"respond": "server-timing"}"#)
                 .upstream("monolith", stub).upstream("service", stub)
                 .context(#""tasks": {"off": "monolith", "on": "service", "flag": "ramp"}"#)
                 .route(#"{"match": "/{rest...}", "to": "tasks"}"#)
@@ -39,7 +40,7 @@ extension EndToEnd {
             """
 
         @Test(
-            "A request costs no allocation: decided by a flag, traced, logged",
+            "A request costs no allocation: decided by a flag, traced, measured, logged, and told of its trace",
             .enabled(if: AllocationCounter.compiler != nil, "needs a C compiler"),
             arguments: [
                 ("GET /tasks/1?a=b", nil), ("GET /chunked", nil), ("HEAD /tasks/1", nil), ("POST /tasks", "hello"),

@@ -22,6 +22,8 @@ package struct RouteSection: Equatable, Sendable {
     package var when: WhenSection
     /// `name`: what the route is called in traces, metrics and logs, 1 to 128 characters. Default: the pattern.
     package var name: String
+    /// `traceResponse`: in which form answers tell clients of their trace. Default: nil, `gateway.tracing.respond`.
+    package var traceResponse: TracingSection.Response?
     /// What is done.
     package var action: Action
 
@@ -31,7 +33,7 @@ package struct RouteSection: Equatable, Sendable {
     ]
     static let actionKeys = ["to", "aggregate", "respond", "redirect"]
     static let keys = SectionKeys(
-        ["match", "when", "name"] + actionKeys + ["timeout", "errors"] + forwardKeys,
+        ["match", "when", "name", "traceResponse"] + actionKeys + ["timeout", "errors"] + forwardKeys,
         later: ["retry", "output"])
 
     /// Nil where there is no pattern. Where the action cannot be read, which is reported, the route answers 503: it has
@@ -42,6 +44,8 @@ package struct RouteSection: Equatable, Sendable {
         var when = WhenSection()
         if let conditions = section.section("when", WhenSection.keys) { when = WhenSection(conditions) }
         let name = section.line("name", upTo: 128)
+        var response = TracingSection.Response.none
+        section.choice("traceResponse", into: &response)
         let actions = Self.actionKeys.filter { section.has($0) }
         let oneOf = "exactly one of \"to\", \"aggregate\", \"respond\" and \"redirect\""
         if actions.isEmpty {
@@ -58,6 +62,7 @@ package struct RouteSection: Equatable, Sendable {
         self.match = match
         self.when = when
         self.name = name ?? match
+        traceResponse = section.has("traceResponse") ? response : nil
         action = (read.first ?? nil) ?? .respond(RespondSection(status: 503))
     }
 
@@ -92,6 +97,7 @@ package struct RouteSection: Equatable, Sendable {
     var effective: JSONValue {
         var members: [(String, JSONValue?)] = [
             ("match", .string(match)), ("when", when.isEmpty ? nil : when.effective), ("name", .string(name)),
+            ("traceResponse", traceResponse.map { .string($0.rawValue) }),
         ]
         switch action {
         case .forward(let forward): members += forward.effective

@@ -15,6 +15,7 @@ struct ConfigurationValidator {
         checkListeners()
         checkAdmin()
         checkIdentity()
+        checkTraceResponse()
         checkBalancers()
         checkServers()
         checkUpgrades()
@@ -123,6 +124,17 @@ struct ConfigurationValidator {
                 JSONPointer(["gateway", "identity", String(index), "header"]),
                 "\(ValueProblem.quoted(name)) is believed only from \"trustedProxies\", and none are given")
         }
+    }
+
+    /// Trusted peers are told of their traces; where there are none, nobody is.
+    private func checkTraceResponse() {
+        let respond = JSONPointer(["gateway", "tracing", "respond"])
+        guard configuration.gateway.tracing.respond != .none, configuration.gateway.tracing.respondTo == .trusted,
+            !session.source.has(JSONPointer(["gateway", "trustedProxies"])),
+            !configuration.gateway.listeners.contains(where: { if case .unix = $0.address { true } else { false } })
+        else { return }
+        session.warn(
+            respond, "only \"trustedProxies\" are told, and none are given; \"respondTo\": \"all\" tells everybody")
     }
 
     // MARK: - Upstreams and flags
