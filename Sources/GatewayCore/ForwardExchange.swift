@@ -125,9 +125,9 @@ final class ForwardExchange: UpstreamAttempt {
 
     override func interimReceived() {
         // Early hints are for the client (RFC 8297); other interim answers concern this hop alone.
-        guard head.status == 103, exchange.canTakeInterim else { return }
+        guard let plan, head.status == 103, exchange.canTakeInterim else { return }
         exchange.beginInterim(status: 103)
-        ForwardingHeaders.appendEndToEndFields(of: head, removing: FieldPolicy(), into: &exchange.output)
+        ForwardingHeaders.appendEndToEndFields(of: head, removing: plan.responsePolicy, into: &exchange.output)
         exchange.endInterim()
     }
 

@@ -87,6 +87,23 @@ extension EndToEnd {
             }
         }
 
+        @Test("What a route takes away, or answers for, is not in early hints either")
+        func earlyHints() throws {
+            let fields = "TraceResponse: \(Self.theirs)\r\nX-Secret: yes\r\nLink: </a>; rel=preload"
+            let stub = try StubUpstream.answering { _ in
+                "HTTP/1.1 103 Early Hints\r\n\(fields)\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\(fields)\r\n\r\n"
+            }
+            let setup = GatewaySetup().upstream("stub", stub).gateway(Self.tracing("traceresponse"))
+                .route(#"{"match": "/", "to": "stub", "responseHeaders": {"remove": ["x-secret"]}}"#)
+            let client = try GatewayProcess(setup).client()
+            try client.request("GET /")
+            for status in [103, 200] {
+                let answer = try client.responseOrInterim()
+                #expect(answer.status == status && answer["link"] == "</a>; rel=preload", "\(answer)")
+                #expect(answer["traceresponse"] == nil && answer["x-secret"] == nil, "\(answer)")
+            }
+        }
+
         @Test("The times are those that the request took")
         func times() throws {
             let stub = try StubUpstream { connection in
