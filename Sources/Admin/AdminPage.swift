@@ -7,6 +7,14 @@ import HTTPListener
 import HTTPMessage
 import JSON
 
+/// A page as it is sent.
+struct AdminAnswer {
+    var status: UInt16
+    /// Its media type.
+    var type: String
+    var body: [UInt8]
+}
+
 /// What the admin listener can show.
 enum AdminPage: CaseIterable {
     /// The process is alive.
@@ -19,6 +27,8 @@ enum AdminPage: CaseIterable {
     case flags
     /// Which configuration is in force, since when nothing else was, and what was wrong with one that was refused.
     case status
+    /// All figures, for Prometheus.
+    case metrics
 
     private var path: StaticString {
         switch self {
@@ -27,6 +37,7 @@ enum AdminPage: CaseIterable {
         case .configuration: "/config"
         case .flags: "/flags"
         case .status: "/status"
+        case .metrics: "/metrics"
         }
     }
 
@@ -45,20 +56,29 @@ enum AdminPage: CaseIterable {
     /// Whether a token is asked for. Probes have none.
     var isGuarded: Bool { self != .health && self != .readiness }
 
-    /// The status and the body.
-    func render(_ gateway: Gateway) -> (UInt16, [UInt8]) {
+    /// The page for a client with this `Accept`.
+    func render(_ gateway: Gateway, accept: String) -> AdminAnswer {
+        if case .metrics = self {
+            let (type, body) = gateway.scrape(accepting: accept)
+            return AdminAnswer(status: 200, type: type, body: body)
+        }
+        let (status, value) = content(gateway)
+        return AdminAnswer(status: status, type: "application/json", body: Self.text(value))
+    }
+
+    private func content(_ gateway: Gateway) -> (UInt16, JSONValue) {
         switch self {
         case .health:
-            return (200, Self.text(.object([.init("status", .string("alive"))])))
+            return (200, .object([.init("status", .string("alive"))]))
         case .readiness:
             let state = gateway.isReady ? "ready" : gateway.isDraining ? "draining" : "starting"
-            return (gateway.isReady ? 200 : 503, Self.text(.object([.init("status", .string(state))])))
+            return (gateway.isReady ? 200 : 503, .object([.init("status", .string(state))]))
         case .configuration:
-            return (200, Self.text(gateway.effectiveConfiguration))
+            return (200, gateway.effectiveConfiguration)
         case .flags:
-            return (200, Self.text(.object([.init("flags", .array(gateway.flags.definitions.map(Self.describe)))])))
-        case .status:
-            return (200, Self.text(status(gateway)))
+            return (200, .object([.init("flags", .array(gateway.flags.definitions.map(Self.describe)))]))
+        case .status, .metrics:
+            return (200, status(gateway))
         }
     }
 
@@ -119,6 +139,18 @@ extension JSONMember {
 extension RequestHead {
     /// The page that is asked for, or nil.
     var adminPage: AdminPage? { AdminPage(path: span(path)) }
+
+    /// What the client wants to have, its fields joined.
+    borrowing func acceptedTypes() -> String {
+        var types = ByteBuffer()
+        var next = fields.first(.accept)
+        while let index = next {
+            if !types.isEmpty { types.append(",") }
+            types.append(value(index))
+            next = fields.firstIndex(of: .accept, after: index)
+        }
+        return types.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
+    }
 
     /// Whether `Authorization` bears this token. The time taken does not tell how much of it was right.
     borrowing func bears(_ token: Span<UInt8>) -> Bool {

@@ -53,8 +53,8 @@ private final class AdminExchange: ServerExchange {
             answer(401, AdminPage.problem("a token is needed: Authorization: Bearer ..."), challenge: true)
             return
         }
-        let (status, body) = page.render(server.gateway)
-        answer(status, body)
+        let shown = page.render(server.gateway, accept: head.acceptedTypes())
+        answer(shown.status, shown.body, type: shown.type)
     }
 
     override func requestFailed(_ failure: RequestFailure) {
@@ -65,9 +65,12 @@ private final class AdminExchange: ServerExchange {
         answer(refusal?.cause.status ?? 408, AdminPage.problem("the request could not be read"))
     }
 
-    private func answer(_ status: UInt16, _ body: [UInt8], allow: Bool = false, challenge: Bool = false) {
+    private func answer(
+        _ status: UInt16, _ body: [UInt8], type: String = "application/json", allow: Bool = false,
+        challenge: Bool = false
+    ) {
         beginHead(status: status)
-        output.append("Content-Type: application/json\r\nCache-Control: no-store\r\n")
+        output.append("Content-Type: \(type)\r\nCache-Control: no-store\r\n")
         if allow { output.append("Allow: GET, HEAD\r\n") }
         if challenge { output.append("WWW-Authenticate: Bearer\r\n") }
         if head.method == .head {

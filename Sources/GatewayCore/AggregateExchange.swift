@@ -164,6 +164,15 @@ final class AggregateExchange {
         return plan.plan.parts.indices.contains { parts[$0].wasReplaced }
     }
 
+    /// Counts what became of the parts.
+    func countParts(_ metrics: WorkerMetrics) {
+        guard let plan, let snapshot = exchange.snapshot else { return }
+        for part in plan.plan.parts.indices {
+            let failure = run.state(of: part) == .cancelled ? PartFailure(.cancelled) : run.failure(of: part)
+            metrics.partEnded(part, of: exchange.route, snapshot, failure)
+        }
+    }
+
     /// Adds what became of the parts.
     func fillParts(_ record: inout AccessLogRecord) {
         guard let plan, let snapshot = exchange.snapshot else { return }
@@ -186,6 +195,9 @@ private final class PartAttempt: UpstreamAttempt {
     private let number: Int
     private lazy var deadline = PartDeadline(self)
     private var spanID: UInt64 = 0
+    private var meter = AttemptMeter()
+    /// The status of the answer, 0 before its head.
+    private var status: UInt16 = 0
     private var begunAt: UInt64 = 0
     /// The number of the upstream that was asked, -1 for none.
     private(set) var upstream = -1
@@ -215,36 +227,40 @@ private final class PartAttempt: UpstreamAttempt {
         framing = Self.framing(view.run, plan.plan, number)
         timeouts = settings.timeouts
         begunAt = EventLoop.nanoseconds
-        spanID = exchange.trace.beginAttempt(ids: &exchange.worker.ids, at: begunAt).spanID
+        let span = exchange.trace.beginAttempt(ids: &exchange.worker.ids, at: begunAt)
+        spanID = span.spanID
+        status = 0
+        meter.begin(span, at: upstream, method: method, of: exchange)
         exchange.attempts += 1
         deadline.schedule(after: plan.plan.parts[number].timeout)
         let hash = settings.hashKey.map { $0.hash(exchange) } ?? nil
         if !settings.group.start(self, random: exchange.worker.ids.next(), hash: hash) {
-            fail(PartFailure(.upstreamOverloaded))
+            fail(PartFailure(.upstreamOverloaded), .overloaded)
         }
     }
 
     /// Stops without a result.
     func stop() {
         cancel()
-        done()
+        done(view.run.failure(of: number)?.reason == .timeout ? .viewTimeout : .cancelled)
     }
 
-    private func done() {
+    private func done(_ end: AttemptEnd) {
         deadline.cancel()
+        meter.end(end, status: status, of: view.exchange)
         if begunAt > 0, duration == 0 { duration = EventLoop.nanoseconds &- begunAt }
         begunAt = 0
     }
 
-    private func fail(_ failure: PartFailure) {
-        done()
+    private func fail(_ failure: PartFailure, _ end: AttemptEnd) {
+        done(end)
         view.run.partFailed(number, failure)
         view.perform()
     }
 
     fileprivate func timeIsOver() {
         cancel()
-        fail(PartFailure(.timeout))
+        fail(PartFailure(.timeout), .partTimeout)
     }
 
     // MARK: - The request
@@ -301,6 +317,7 @@ private final class PartAttempt: UpstreamAttempt {
 
     override func headReceived() {
         if isMeasured { _ = noteHead() }
+        status = head.status
         view.run.answerBegan(number, status: head.status)
         if let length = head.contentLength { view.run.answerHas(contentLength: length, number) }
         head.tell(&view.run, number)
@@ -314,13 +331,13 @@ private final class PartAttempt: UpstreamAttempt {
     }
 
     override func ended() {
-        done()
+        done(.ok)
         view.run.answerEnded(number)
         view.perform()
     }
 
     override func failed(_ failure: UpstreamFailure) {
-        fail(PartFailure(PartFailure.Reason(failure)))
+        fail(PartFailure(PartFailure.Reason(failure)), AttemptEnd(failure, of: self))
     }
 }
 

@@ -31,6 +31,8 @@ final class Exchange: ServerExchange {
     /// The number of the upstream that answers, -1 before and without one.
     var upstream = -1
     var attempts = 0
+    /// Under which key the request counts as being in work.
+    var countedAs: UInt64 = 0
     /// Nanoseconds from the first attempt's start to its answer's head.
     var upstreamTime: UInt64 = 0
     /// When the request's head was whole, in nanoseconds; 0 where nobody measures.
@@ -79,6 +81,7 @@ final class Exchange: ServerExchange {
     private func identify() {
         let snapshot = worker.snapshot
         self.snapshot = snapshot
+        worker.metrics.began(self)
         guard let channel else { return }
         identity.read(head, peer: channel.peer, rules: snapshot.identity, ids: &worker.ids)
         let policy = identity.peerIsTrusted ? EdgePolicy.continue : snapshot.edge(of: channel.listenerIndex)
@@ -190,7 +193,9 @@ final class Exchange: ServerExchange {
     /// The end, once, whatever happened.
     override func finished() {
         stop()
-        worker.log(self)
+        let end = EventLoop.nanoseconds
+        worker.metrics.ended(self, at: end)
+        worker.log(self, at: end)
         ran = .nothing
         headAt = 0
         marks = AccessLogMarks()
@@ -234,6 +239,11 @@ final class Exchange: ServerExchange {
         }
     }
 
+    /// Counts what became of the parts of a view.
+    func countParts(_ metrics: WorkerMetrics) {
+        if ran == .aggregate { aggregate.countParts(metrics) }
+    }
+
     /// Ends what runs for the exchange.
     private func stop() {
         switch runs {
@@ -259,6 +269,7 @@ final class Exchange: ServerExchange {
     }
 
     fileprivate func timeIsOver() {
+        if cause == nil { cause = .upstreamTimeout }
         stop()
         fail(.upstreamTimeout)
     }

@@ -10,8 +10,11 @@ final class ForwardExchange: UpstreamAttempt {
     private unowned let exchange: Exchange
     private var plan: ForwardPlan?
     private var span = TraceSpan(kind: .client, spanID: 0, parentID: 0, start: 0)
+    private var meter = AttemptMeter()
     private var bodyIsHeld = false
     private var isTunnel = false
+    /// The status of the answer, 0 before its head.
+    private var status: UInt16 = 0
 
     init(_ exchange: Exchange) { self.exchange = exchange }
 
@@ -24,6 +27,7 @@ final class ForwardExchange: UpstreamAttempt {
         let upstream = snapshot.upstreams[number]
         self.plan = plan
         forgetTimes(measuring: snapshot.measuresTime)
+        status = 0
         exchange.upstream = number
         exchange.attempts += 1
         method = exchange.head.method
@@ -35,9 +39,11 @@ final class ForwardExchange: UpstreamAttempt {
         exchange.limit(to: plan.totalTimeout ?? upstream.totalTimeout)
         span = exchange.trace.beginAttempt(
             ids: &exchange.worker.ids, at: exchange.headAt > 0 ? exchange.headAt : EventLoop.nanoseconds)
+        meter.begin(span, at: number, method: method, of: exchange)
         exchange.sendContinue()
         let hash = upstream.hashKey.map { $0.hash(exchange) } ?? nil
         guard upstream.group.start(self, random: exchange.worker.ids.next(), hash: hash) else {
+            meter.end(.overloaded, status: 0, of: exchange)
             exchange.fail(.upstreamOverloaded)
             return
         }
@@ -47,6 +53,7 @@ final class ForwardExchange: UpstreamAttempt {
 
     /// Ends what runs, without an answer.
     func stop() {
+        meter.end(exchange.cause == .upstreamTimeout ? .totalTimeout : .cancelled, status: status, of: exchange)
         cancel()
         plan = nil
         bodyIsHeld = false
@@ -139,6 +146,7 @@ final class ForwardExchange: UpstreamAttempt {
             return
         }
         let headAt = noteHead()
+        status = head.status
         exchange.upstreamTime = headAt &- times.startedAt
         span.finish(at: headAt, status: head.status)
         exchange.beginHead(status: head.status)
@@ -169,12 +177,16 @@ final class ForwardExchange: UpstreamAttempt {
 
     override func piecesEnded() { exchange.flush() }
 
-    override func ended() { exchange.endResponse(trailers: trailers) }
+    override func ended() {
+        meter.end(.ok, status: status, of: exchange)
+        exchange.endResponse(trailers: trailers)
+    }
 
     override func failed(_ failure: UpstreamFailure) {
         let cause = Cause(failure)
         var detail: StaticString?
         if case .protocolError(let fault) = failure { detail = fault }
+        meter.end(AttemptEnd(failure, of: self), status: status, of: exchange)
         exchange.upstreamFault = detail
         exchange.fail(cause)
     }

@@ -26,6 +26,8 @@ package final class Gateway {
     private var listeners: [ListenerPlan]
     private var workers: [WorkerThread] = []
     private let bounds = BoundsRegistry()
+    /// What is counted.
+    package let metrics = GatewayMetrics()
     private var accessLog: LogSink?
     private var accessLogWatch: AccessLogWatch?
     private var accessLogWakeup: Wakeup?
@@ -87,7 +89,7 @@ package final class Gateway {
             let wakeup = try Wakeup(loop: loop) { [unowned self] in workersChanged() }
             self.wakeup = wakeup
             for index in 0..<count {
-                let mailbox = WorkerMailbox { wakeup.send() }
+                let mailbox = WorkerMailbox(metrics: metrics.worker(index)) { wakeup.send() }
                 workers.append(WorkerThread(index: index, mailbox: mailbox, budget: budget))
             }
         } catch {
@@ -130,6 +132,7 @@ package final class Gateway {
                 let first = try ListeningSocket(address)
                 let bound = first.address
                 addresses.append(bound)
+                metrics.noteListener(index, bound.text)
                 urls.append((listener.tls == nil ? "http://" : "https://") + bound.text)
                 for worker in workers.dropFirst() {
                     if case .unix = bound {
@@ -161,6 +164,7 @@ package final class Gateway {
         }
         for worker in workers {
             let snapshot = loaded.snapshot(generation: generation, bounds: bounds, listeners: listeners)
+            metrics.number(snapshot)
             guard worker.start(snapshot, accessLog) else {
                 log.critical("no thread could be started")
                 return 70
@@ -249,6 +253,7 @@ package final class Gateway {
         switch loader.load(previous: loaded) {
         case .refused(let issues):
             refusal = issues
+            metrics.noteReload(isRefused: true)
             log.error(
                 "configuration refused, the old one stays in force",
                 metadata: ["reason": "\(reason)", "errors": "\(issues.count)"])
@@ -261,9 +266,11 @@ package final class Gateway {
             loaded = configuration
             listeners = listeners.enumerated().map { configuration.plan(for: $1, at: $0) }
             generation += 1
+            metrics.noteReload(isRefused: false)
             for worker in workers {
                 let snapshot = configuration.snapshot(
                     generation: generation, bounds: bounds, listeners: listeners)
+                metrics.number(snapshot)
                 worker.mailbox.send(.apply(SnapshotBox(snapshot)))
             }
             log.info("configuration in force", metadata: ["generation": "\(generation)", "reason": "\(reason)"])
@@ -312,6 +319,15 @@ package final class Gateway {
             let counts = sink.counts
             return (counts.written, counts.dropped)
         }
+    }
+
+    /// All figures, in the format that suits this `Accept`.
+    package func scrape(accepting accept: String) -> (type: String, body: [UInt8]) {
+        metrics.scrape(
+            MetricsFormat(accepting: accept),
+            GatewayFigures(
+                service: loaded.configuration.gateway.tracing.service, generation: generation, floods: floods,
+                mailboxes: workers.map(\.mailbox), logLines: accessLogLines, listeners: listeners))
     }
 
     // MARK: - The system

@@ -29,6 +29,9 @@ final class Worker {
     private let server: GatewayServer
     private var decider = FlagDecider()
     private let accessLog: WorkerLog
+    /// What is counted.
+    let metrics: WorkerMetrics
+    private var pulse: WorkerPulse?
 
     /// A worker that serves nothing before ``run(listening:)``. To be called on the thread that it will run on.
     ///
@@ -40,6 +43,7 @@ final class Worker {
         self.budget = budget
         self.snapshot = snapshot
         self.mailbox = mailbox
+        metrics = mailbox.metrics
         let loop = try EventLoop()
         self.loop = loop
         guard let upstreams = UpstreamSet(loop: loop) else {
@@ -65,6 +69,9 @@ final class Worker {
         for box in sockets {
             if let socket = box.take() { try server.listen(socket, index: box.index) }
         }
+        let pulse = WorkerPulse(self)
+        self.pulse = pulse
+        pulse.fire()
         mailbox.ready()
         loop.run()
         accessLog.flush()
@@ -76,6 +83,7 @@ final class Worker {
         guard exchange.decisions[slot] == nil, snapshot.slots.indices.contains(slot) else { return }
         let result = decider.decide(snapshot.slots[slot].flag, snapshot.flags, exchange.flagContext, &exchange.trace)
         exchange.decisions.set(result, in: slot)
+        metrics.decided(slot, result, snapshot)
     }
 
     /// Lends memory for two texts.
@@ -89,8 +97,8 @@ final class Worker {
         swap(&lent, &drafts)
     }
 
-    /// Writes the line of an exchange that has ended.
-    func log(_ exchange: Exchange) { accessLog.write(exchange) }
+    /// Writes the line of an exchange that has ended at the time `end`.
+    func log(_ exchange: Exchange, at end: UInt64) { accessLog.write(exchange, at: end) }
 
     /// Counts a client that was cut off.
     fileprivate func note(_ flood: HTTP2Flood) { mailbox.note(flood) }
@@ -129,6 +137,8 @@ final class Worker {
         server.balancers = next.balancers
         server.contexts = next.secureContexts
         accessLog.apply(next.accessLog)
+        metrics.forgetUpstreams(without: next)
+        metrics.publish(next)
         mailbox.applied(next.generation)
     }
 }
@@ -171,6 +181,15 @@ private final class GatewayServer: HTTPServer {
     override func connectionsGaveWay(_ count: Int) { worker?.noteGaveWay(count) }
 
     override func handshakeFailed(_ cause: HandshakeFailure) { worker?.note(cause) }
+
+    override func handshakeCompleted(_ listener: Int) { worker?.metrics.count(1, .handshakes, listener: listener) }
+
+    override func connectionOpened(_ listener: Int) {
+        worker?.metrics.count(1, .open, listener: listener)
+        worker?.metrics.count(1, .accepted, listener: listener)
+    }
+
+    override func connectionClosed(_ listener: Int) { worker?.metrics.count(0 &- 1, .open, listener: listener) }
 }
 
 /// How the control plane talks to a worker, and hears of it. The only thing that both threads touch.
@@ -197,9 +216,14 @@ final class WorkerMailbox: Sendable {
 
     private let state = Mutex(State())
     private let changed: @Sendable () -> Void
+    /// What the worker counts.
+    let metrics: WorkerMetrics
 
     /// `changed` is called on the worker's thread when it is ready, has applied a configuration, or has ended.
-    init(changed: @escaping @Sendable () -> Void) { self.changed = changed }
+    init(metrics: WorkerMetrics, changed: @escaping @Sendable () -> Void) {
+        self.metrics = metrics
+        self.changed = changed
+    }
 
     /// Sends a command. Callable from any thread.
     func send(_ command: Command) {

@@ -74,11 +74,11 @@ final class WorkerLog {
     /// Hands on what has gathered.
     func flush() { log?.flush() }
 
-    /// Writes the line of `exchange`.
-    func write(_ exchange: Exchange) {
+    /// Writes the line of `exchange`, which has ended at the time `end`.
+    func write(_ exchange: Exchange, at end: UInt64) {
         guard log != nil else { return }
         record.reset()
-        scratch.fill(&record, from: exchange)
+        scratch.fill(&record, from: exchange, at: end)
         // The other protocol of a tunnel has no requests that could be slow.
         if log?.sampling.isSlow(record.duration) == true, exchange.status != 101 { record.marks.insert(.slow) }
         log?.append(record, random: exchange.worker.ids.next())
@@ -94,8 +94,7 @@ private struct LogScratch: ~Copyable {
 
     init() {}
 
-    mutating func fill(_ record: inout AccessLogRecord, from exchange: Exchange) {
-        let end = EventLoop.nanoseconds
+    mutating func fill(_ record: inout AccessLogRecord, from exchange: Exchange, at end: UInt64) {
         let duration = end &- exchange.receivedAt
         record.time = Self.wallClock &- Int64(clamping: duration)
         record.duration = duration

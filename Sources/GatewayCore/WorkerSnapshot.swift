@@ -36,6 +36,8 @@ final class WorkerSnapshot {
     let protocols: [SpokenProtocols]
     /// Who announces clients at each listener, nil where nobody does.
     let balancers: [CIDRSet?]
+    /// The numbers by which is counted what happens under this configuration.
+    var metricNumbers = MetricNumbers()
     private let listeners: [ListenerPlan]
     private let edges: [EdgePolicy]
     private let settings: [UpstreamSettings]
@@ -85,6 +87,9 @@ final class WorkerSnapshot {
     func edge(of listener: Int) -> EdgePolicy {
         edges.indices.contains(listener) ? edges[listener] : .restart
     }
+
+    /// The names of the upstreams, by their number.
+    var upstreamNames: [String] { settings.map(\.definition.name) }
 
     /// What encrypts each listener.
     var secureContexts: [TLSContext?] { listeners.map(\.secure) }

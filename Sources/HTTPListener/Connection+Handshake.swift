@@ -9,6 +9,7 @@ extension Connection {
         case .again(let events): super.watch(events)
         case .done:
             endHandshake()
+            server.handshakeCompleted(listenerIndex)
             begin()
         case .failed(.clearHTTP):
             giveUpHandshake(.clearHTTP)

@@ -66,6 +66,15 @@ open class HTTPServer {
     /// Told when a TLS handshake did not come to its end.
     open func handshakeFailed(_ cause: HandshakeFailure) {}
 
+    /// Told when a TLS handshake has come to its end at the listener with this index.
+    open func handshakeCompleted(_ listener: Int) {}
+
+    /// Told when a client has connected to the listener with this index.
+    open func connectionOpened(_ listener: Int) {}
+
+    /// Told when a connection that was told of as opened is closed.
+    open func connectionClosed(_ listener: Int) {}
+
     /// What the listener with this index speaks.
     final func protocols(of listener: Int) -> SpokenProtocols {
         protocols.indices.contains(listener) ? protocols[listener] : .all
@@ -119,6 +128,7 @@ open class HTTPServer {
             isAnnounced: isBalancer)
         connection.slot = connections.count
         connections.append(connection)
+        connectionOpened(listener.index)
         connection.start()
     }
 
@@ -130,6 +140,7 @@ open class HTTPServer {
         connections[slot].slot = slot
         connections.removeLast()
         connection.slot = -1
+        connectionClosed(connection.listenerIndex)
         if connection.isCounted { forget(connection.peer) }
         if wasFull, !isDraining { for listener in listeners { listener.resume() } }
         if isDraining { drainStep() }

@@ -48,6 +48,9 @@ final class TLSCertificate: @unchecked Sendable {
     /// `RSA`, `EC` and the like; certificates of several kinds may serve one name.
     var kind: CInt { EVP_PKEY_get_base_id(key) }
 
+    /// When the first certificate of the chain ends, in seconds since 1970.
+    var end: Int64 { chain.map { Self.seconds(X509_get0_notAfter($0)) }.min() ?? 0 }
+
     // MARK: - Advice
 
     /// What clients will not like about it at `now`, in seconds since 1970.

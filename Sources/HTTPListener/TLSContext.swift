@@ -71,6 +71,9 @@ package final class TLSContext: @unchecked Sendable {
 
     deinit { sets.forEach { SSL_CTX_free($0) } }
 
+    /// For each certificate the first name in it, and when the first of its chain ends, in seconds since 1970.
+    package var ends: [(name: String, end: Int64)] { certificates.map { ($0.names.first ?? "", $0.end) } }
+
     // MARK: - Connections
 
     /// A new server-side connection; nil when there is no memory.

@@ -140,6 +140,7 @@ extension CurlTransfer {
     /// What the transfer waits for has not come in time.
     func timeIsOver() {
         guard outcome == nil else { return }
+        attempt?.fellSilent = checker.hasPassedHead
         fail(!hasStarted ? .connectTimeout : checker.hasPassedHead ? .truncated : .timeout)
     }
 }

@@ -127,6 +127,7 @@ final class HTTP2UpstreamStream: UpstreamTransport, LoopClient {
         guard attempt != nil else { return }
         connection?.waitedInVain(since: waitsSince)
         reset(.cancel)
+        attempt?.fellSilent = phase != .head
         fail(phase == .head ? .timeout : .truncated)
     }
 

@@ -73,6 +73,30 @@ package final class Upstream {
     }
 }
 
+/// What one worker has open, and under way, to an upstream.
+package struct UpstreamFigures: Equatable, Sendable {
+    /// Connections, those that are being opened among them.
+    package var open = 0
+    /// Connections that no request uses.
+    package var idle = 0
+    /// Requests that wait for a connection.
+    package var waiting = 0
+    /// Requests that are under way, those that wait among them.
+    package var active = 0
+}
+
+extension Upstream {
+    /// What there is at this moment.
+    package var figures: UpstreamFigures {
+        endpoints.reduce(into: UpstreamFigures()) { figures, endpoint in
+            figures.open += endpoint.pool.openCount
+            figures.idle += endpoint.pool.idleCount
+            figures.waiting += endpoint.pool.waiting.count
+            figures.active += endpoint.active
+        }
+    }
+}
+
 /// What makes an endpoint the same one after a reload.
 struct EndpointKey: Hashable {
     var upstream: String

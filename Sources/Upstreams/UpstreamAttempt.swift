@@ -41,6 +41,8 @@ open class UpstreamAttempt {
     package private(set) final var times = AttemptTimes()
     /// Whether all of them are wanted.
     package private(set) final var isMeasured = false
+    /// Whether it failed because the answer's body fell silent: such a body is truncated, too.
+    package internal(set) final var fellSilent = false
     final var state = State.idle
     final var transport: UpstreamTransport?
     /// Whether another connection had to take the request over: the first was dead, or its peer refused the request.
@@ -165,6 +167,7 @@ open class UpstreamAttempt {
     final func prepare(for endpoint: Endpoint) {
         self.endpoint = endpoint
         state = .waiting
+        fellSilent = false
         wasReplaced = false
         replay.removeAll()
         replayIsWhole = true

@@ -357,6 +357,7 @@ final class UpstreamConnection: UpstreamTransport, LoopClient, SocketClient {
         }
         // A tunnel that has fallen silent has no end that could be missing.
         if codec.isTunnel { return ended() }
+        attempt?.fellSilent = codec.hasPassedHead
         fail(codec.hasPassedHead ? .truncated : .timeout)
     }
 

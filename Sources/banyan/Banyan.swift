@@ -1,5 +1,6 @@
 import ArgumentParser
 import CMimalloc
+import GatewayCore
 
 /// The command line.
 @main
@@ -14,7 +15,7 @@ struct Banyan: ParsableCommand {
               banyan explain 'GET /tasks/1/details' -u 7   what would happen to this request?
               banyan demo                                  see all of it, with a monolith and five services
             """,
-        version: "0.1.0",
+        version: GatewayVersion.text,
         subcommands: [Run.self, Check.self, Explain.self, Demo.self])
 
     static func main() {

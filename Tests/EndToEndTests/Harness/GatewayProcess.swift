@@ -5,6 +5,8 @@ import Glibc
 struct GatewaySetup {
     /// The addresses of the listeners.
     var listeners = [#"{"address": "127.0.0.1:0"}"#]
+    /// The admin listener.
+    var admin = #"{"address": "127.0.0.1:0"}"#
     /// Further members of `gateway`.
     var gateway: [String] = []
     /// The members of `upstreams`, by name.
@@ -66,7 +68,7 @@ struct GatewaySetup {
 
     var text: String {
         let gateway =
-            [#""listeners": [\#(listeners.joined(separator: ", "))]"#, #""admin": {"address": "127.0.0.1:0"}"#]
+            [#""listeners": [\#(listeners.joined(separator: ", "))]"#, #""admin": \#(admin)"#]
             + gateway
         let upstreams = upstreams.map { #""\#($0.name)": \#($0.value)"# }
         return """
