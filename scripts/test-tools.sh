@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests talk to the gateway with and this machine lacks: HTTP/2 tools and a browser from Debian or
-# Ubuntu, Python clients and nginx into .tools. Says what it does, and does nothing the second time. Where something cannot be had,
-# the tests that need it say so and are skipped.
+# Ubuntu; Python clients, nginx and Prometheus into .tools. Says what it does, and does nothing the second time. Where
+# something cannot be had, the tests that need it say so and are skipped.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -57,15 +57,19 @@ install_python_clients() {
     fi
 }
 
-# As a file alone: the package would start a web server on this machine.
-unpack_nginx() {
-    if command -v /usr/sbin/nginx >/dev/null || [[ -x .tools/nginx/usr/sbin/nginx ]]; then
-        echo "test-tools: nginx is here"
+# As a file alone: the package would start a server on this machine.
+#
+#   unpack PACKAGE PROGRAM
+unpack() {
+    local package=$1 program=$2
+    if command -v "$program" >/dev/null || [[ -x .tools/$package$program ]]; then
+        echo "test-tools: $package is here"
         return
     fi
-    echo "test-tools: unpacking nginx into .tools"
-    mkdir -p .tools/nginx
-    if (cd .tools/nginx && apt-get download --quiet nginx >/dev/null && dpkg --extract nginx_*.deb . && rm nginx_*.deb); then
+    echo "test-tools: unpacking $package into .tools"
+    mkdir -p ".tools/$package"
+    if (cd ".tools/$package" && apt-get download --quiet "$package" >/dev/null &&
+        dpkg --extract "$package"_*.deb . && rm "$package"_*.deb); then
         return
     fi
     echo "test-tools: it cannot be had" >&2
@@ -73,6 +77,7 @@ unpack_nginx() {
 
 if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then
     install_packages
-    unpack_nginx
+    unpack nginx /usr/sbin/nginx
+    unpack prometheus /usr/bin/prometheus
 fi
 install_python_clients
