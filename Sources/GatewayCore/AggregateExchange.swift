@@ -225,6 +225,7 @@ private final class PartAttempt: UpstreamAttempt {
         let settings = snapshot.upstreams[upstream]
         method = plan.methods[number]
         framing = Self.framing(view.run, plan.plan, number)
+        bodyIsAtHand = true
         timeouts = settings.timeouts
         begunAt = EventLoop.nanoseconds
         let span = exchange.trace.beginAttempt(ids: &exchange.worker.ids, at: begunAt)

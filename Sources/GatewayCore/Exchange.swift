@@ -42,6 +42,10 @@ final class Exchange: ServerExchange {
     /// Whether nothing more of the request is to come.
     private var requestIsWhole = true
 
+    /// Whether the body was awaited before the upstream was asked, and when it was whole; 0 before.
+    var awaitsBody = false
+    var bodyAt: UInt64 = 0
+
     /// What flag rules see of the request.
     private(set) lazy var flagContext = RequestContext(self)
     /// Where the last attempt went, for the log.
@@ -209,6 +213,8 @@ final class Exchange: ServerExchange {
         upstreamTime = 0
         upstreamFault = nil
         upstreamAddress = nil
+        awaitsBody = false
+        bodyAt = 0
         decisions.reset()
     }
 

@@ -15,13 +15,16 @@ extension Exchange {
             return split
         }
         split.parse = headAt &- receivedAt
+        // A body that is awaited before the upstream is asked is uploaded, too.
+        let awaited = awaitsBody ? (bodyAt > headAt ? bodyAt : end) &- headAt : 0
         guard let (times, over) = upstreamTimes else {
-            split.write = end &- headAt
+            split.upload = awaited
+            split.write = end &- headAt &- awaited
             return split
         }
         split.queue = times.queue
         split.connect = times.connect
-        split.upload = times.upload
+        split.upload = awaited &+ times.upload
         split.firstByte = times.firstByte
         split.body = times.body
         split.write = (end > over ? end - over : 0) &+ times.paused

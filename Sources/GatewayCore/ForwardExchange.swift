@@ -12,9 +12,17 @@ final class ForwardExchange: UpstreamAttempt {
     private var span = TraceSpan(kind: .client, spanID: 0, parentID: 0, start: 0)
     private var meter = AttemptMeter()
     private var bodyIsHeld = false
+    /// Whether the body is awaited before anything is sent; what has come of it.
+    private var isGathering = false
+    private var gathered = ByteBuffer()
     private var isTunnel = false
     /// The status of the answer, 0 before its head.
     private var status: UInt16 = 0
+
+    /// The longest body that is awaited before the upstream is asked, in bytes.
+    private static let mostGathered: UInt64 = 65_536
+    /// The memory for it that is kept from request to request.
+    private static let keptForBodies = 16_384
 
     init(_ exchange: Exchange) { self.exchange = exchange }
 
@@ -29,7 +37,6 @@ final class ForwardExchange: UpstreamAttempt {
         forgetTimes(measuring: snapshot.measuresTime)
         status = 0
         exchange.upstream = number
-        exchange.attempts += 1
         method = exchange.head.method
         framing = exchange.head.framing
         asksUpgrade = plan.allowsWebSocket && exchange.head.asksForWebSocket
@@ -37,10 +44,32 @@ final class ForwardExchange: UpstreamAttempt {
         if let head = plan.headTimeout { timeouts.head = head }
         if let idle = plan.idleTimeout { timeouts.idle = idle }
         exchange.limit(to: plan.totalTimeout ?? upstream.totalTimeout)
-        span = exchange.trace.beginAttempt(
-            ids: &exchange.worker.ids, at: exchange.headAt > 0 ? exchange.headAt : EventLoop.nanoseconds)
-        meter.begin(span, at: number, method: method, of: exchange)
         exchange.sendContinue()
+        bodyIsAtHand = false
+        if gathersBody { return }
+        start()
+        holdBody()
+    }
+
+    /// Whether the body is awaited before the upstream is asked: a client that sends it slowly costs the upstream nothing
+    /// then, and most bodies have come with their heads.
+    private var gathersBody: Bool {
+        guard case .length(1...Self.mostGathered) = framing else { return false }
+        gathered.removeAll(keeping: Self.keptForBodies)
+        isGathering = true
+        exchange.awaitsBody = true
+        return true
+    }
+
+    /// Hands the request to the upstream.
+    private func start() {
+        guard let snapshot = exchange.snapshot else { return }
+        let upstream = snapshot.upstreams[exchange.upstream]
+        exchange.attempts += 1
+        let now = bodyIsAtHand || exchange.headAt == 0 ? EventLoop.nanoseconds : exchange.headAt
+        if bodyIsAtHand { exchange.bodyAt = now }
+        span = exchange.trace.beginAttempt(ids: &exchange.worker.ids, at: now)
+        meter.begin(span, at: exchange.upstream, method: method, of: exchange)
         let hash = upstream.hashKey.map { $0.hash(exchange) } ?? nil
         guard upstream.group.start(self, random: exchange.worker.ids.next(), hash: hash) else {
             meter.end(.overloaded, status: 0, of: exchange)
@@ -48,7 +77,6 @@ final class ForwardExchange: UpstreamAttempt {
             return
         }
         exchange.upstreamAddress = endpoint?.text
-        holdBody()
     }
 
     /// Ends what runs, without an answer.
@@ -58,6 +86,8 @@ final class ForwardExchange: UpstreamAttempt {
         plan = nil
         bodyIsHeld = false
         isTunnel = false
+        isGathering = false
+        gathered.removeAll(keeping: Self.keptForBodies)
     }
 
     /// Stops reading the client's body while there is nowhere to put it.
@@ -68,18 +98,35 @@ final class ForwardExchange: UpstreamAttempt {
     }
 
     func send(_ bytes: Span<UInt8>, of exchange: Exchange) {
+        if isGathering {
+            gathered.append(bytes)
+            return
+        }
         send(bytes)
         holdBody()
     }
 
     /// Ends the request, with the trailers that the client sent.
     func endRequest() {
+        if isGathering {
+            isGathering = false
+            bodyIsAtHand = true
+            start()
+            return
+        }
         var trailers = ByteBuffer()
         if let plan { exchange.channel?.appendRequestTrailers(policy: plan.requestPolicy, to: &trailers) }
         endBody(trailers: trailers)
     }
 
-    override func started() { releaseBody() }
+    override func started() {
+        guard bodyIsAtHand else { return releaseBody() }
+        var body = ByteBuffer()
+        swap(&body, &gathered)
+        send(body.span)
+        swap(&body, &gathered)
+        endBody()
+    }
 
     override func writable() { releaseBody() }
 

@@ -1,4 +1,5 @@
 package import EventLoops
+import HTTPMessage
 
 /// What an upstream is made of: the part of the configuration that this room needs.
 package struct UpstreamDefinition: Hashable, Sendable {
@@ -65,6 +66,10 @@ package final class Upstream {
     /// - Returns: false when the upstream's bounds are reached: nothing was begun, and no event will come.
     package func start(_ attempt: UpstreamAttempt, random: UInt64, hash: UInt64? = nil) -> Bool {
         guard bounds.takeRequest() else { return false }
+        guard attempt.bodyIsAtHand || !attempt.framing.hasBody || bounds.takeUpload() else {
+            bounds.giveRequest()
+            return false
+        }
         let index = balancer.pick(random: random, hash: hash, salts: salts) { endpoints[$0].active }
         let endpoint = endpoints[index]
         attempt.prepare(for: endpoint)

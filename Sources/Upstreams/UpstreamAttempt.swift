@@ -35,6 +35,8 @@ open class UpstreamAttempt {
     /// it, in both directions, are that protocol's bytes until either side ends.
     package final var asksUpgrade = false
     package final var timeouts = AttemptTimeouts()
+    /// Whether the whole body of the request is there to be sent at ``started()``: it does not depend on a client then.
+    package final var bodyIsAtHand = false
     /// The endpoint that the attempt goes to, from ``Upstream/start(_:random:hash:)`` on.
     package internal(set) final var endpoint: Endpoint?
     /// Where its time goes; kept until the next use.
@@ -50,6 +52,8 @@ open class UpstreamAttempt {
     final var replay = ByteBuffer()
     final var replayIsWhole = true
     final var bodyHasEnded = false
+    /// Whether it has a place among those whose bodies are still awaited.
+    private final var isUploading = false
     /// Trailer field lines of the request, kept until its end is written.
     final var requestTrailers = ByteBuffer()
     /// Until when it may wait for a connection, in milliseconds of the loop's clock.
@@ -134,6 +138,7 @@ open class UpstreamAttempt {
         guard state == .active || wasReplaced, !bodyHasEnded else { return }
         bodyHasEnded = true
         if isMeasured { times.requestEnds(at: EventLoop.nanoseconds) }
+        endUpload()
         requestTrailers.append(trailers.span)
         transport?.endRequest()
     }
@@ -172,6 +177,7 @@ open class UpstreamAttempt {
         replay.removeAll()
         replayIsWhole = true
         bodyHasEnded = !framing.hasBody
+        isUploading = !bodyIsAtHand && framing.hasBody
         trailers.removeAll()
         requestTrailers.removeAll()
         endpoint.attemptBegan()
@@ -190,7 +196,13 @@ open class UpstreamAttempt {
         state = .idle
         transport = nil
         if isMeasured { times.ends(at: EventLoop.nanoseconds) }
+        endUpload()
         endpoint?.attemptEnded()
+    }
+
+    private final func endUpload() {
+        if isUploading { endpoint?.bounds.giveUpload() }
+        isUploading = false
     }
 
     // MARK: - Times

@@ -7,21 +7,28 @@ import Synchronization
 package final class UpstreamBounds: Sendable {
     private let mostConnections: Int
     private let mostRequests: Int
+    private let mostUploads: Int
     private let mostPending: Int
     private let connections = Atomic<Int>(0)
     private let requests = Atomic<Int>(0)
+    private let uploads = Atomic<Int>(0)
     private let pending = Atomic<Int>(0)
 
     /// Bounds for the whole process.
     package init(connections: Int = 1024, requests: Int = 1024, pending: Int = 1024) {
         mostConnections = connections
         mostRequests = requests
+        // Clients decide how long a body takes: whoever sends theirs slowly must not have all the places.
+        mostUploads = max(requests - requests / 4, 1)
         mostPending = pending
     }
 
     func takeConnection() -> Bool { Self.take(connections, mostConnections) }
     func giveConnection() { _ = connections.subtract(1, ordering: .relaxed) }
     func takeRequest() -> Bool { Self.take(requests, mostRequests) }
+    /// A place for a request whose body is not at hand yet.
+    func takeUpload() -> Bool { Self.take(uploads, mostUploads) }
+    func giveUpload() { _ = uploads.subtract(1, ordering: .relaxed) }
     func giveRequest() { _ = requests.subtract(1, ordering: .relaxed) }
     func takePending() -> Bool { Self.take(pending, mostPending) }
     func givePending() { _ = pending.subtract(1, ordering: .relaxed) }

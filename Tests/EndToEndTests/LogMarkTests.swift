@@ -87,10 +87,10 @@ extension EndToEnd {
             let client = try edge.client(kind)
             if kind.isHTTP2 {
                 try client.wire.send(
-                    HTTP2Wire.head(1, "POST", "/early", [("content-length", "9")], ends: false)
+                    HTTP2Wire.head(1, "POST", "/early", [("content-length", "99999")], ends: false)
                         + HTTP2Wire.data(1, "half"))
             } else {
-                try client.wire.send("POST /early HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf")
+                try client.wire.send("POST /early HTTP/1.1\r\nHost: a\r\nContent-Length: 99999\r\n\r\nhalf")
             }
             #expect(try client.outcome(on: 1).text == "early", "\(client.transcript)")
             client.close()

@@ -24,7 +24,8 @@ extension EndToEnd {
             let held = try gateway.client().request("GET /held")
             let never = try gateway.client().request("GET /never")
             let head = try gateway.client().send("GET /head HTTP/1.1\r\nHost: ")
-            let body = try gateway.client().send("POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nha")
+            let body = try gateway.client().send(
+                "POST /body HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nha\r\n")
             // Both ways to wait for an upstream, and the half messages, have begun.
             try eventually("the requests are under way") {
                 Set(stub.requests.map(\.target)).isSuperset(of: ["/held", "/never"]) && stub.connections == 3
@@ -35,7 +36,7 @@ extension EndToEnd {
             answers.open()
             try idle.request("GET /again")
             try head.send("a\r\n\r\n")
-            try body.send("lf")
+            try body.send("2\r\nlf\r\n0\r\n\r\n")
             let new = try gateway.client().request("GET /new")
             // What is tested: a stop that is longer than every limit.
             Thread.sleep(forTimeInterval: 2.5)
