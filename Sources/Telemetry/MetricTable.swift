@@ -134,6 +134,7 @@ package final class MetricTable: @unchecked Sendable {
     package func observe(_ value: UInt64, in number: Int = 0, of key: UInt64, exemplar: MetricExemplar? = nil) {
         let cells = row(key)
         let place = places[number]
+        // SAFETY: what is added to the pointers stays within a row, and within the bounds, by the way both were laid out.
         let bounds = bounds + place.bounds
         var bucket = 0
         while bucket < place.boundCount, value > bounds[bucket] { bucket += 1 }
@@ -223,7 +224,7 @@ package final class MetricTable: @unchecked Sendable {
 
     private func cells(ofRow index: Int) -> Cells {
         let (chunk, place) = index.quotientAndRemainder(dividingBy: Self.rowsPerChunk)
-        // A row that is counted has its memory.
+        // SAFETY: the memory of a row is made before the row is counted, and stays.
         return chunks[chunk].unsafelyUnwrapped + place * width
     }
 

@@ -101,8 +101,10 @@ extension EndToEnd {
             let gateway = try GatewayProcess(
                 GatewaySetup().upstream("silent", silent, #""timeout": "100ms""#).upstream("falling", falling)
                     .upstream("halting", halting, #""idleTimeout": "100ms""#).upstream("gone", gone)
+                    .upstream("whole", halting, #""idleTimeout": "100ms", "transport": "libcurl""#)
                     .upstream("slow", silent).route(#"{"match": "/silent", "to": "silent"}"#)
                     .route(#"{"match": "/falling", "to": "falling"}"#).route(#"{"match": "/halting", "to": "halting"}"#)
+                    .route(#"{"match": "/whole", "to": "whole"}"#)
                     .route(#"{"match": "/gone", "to": "gone"}"#)
                     .route(#"{"match": "/total", "to": "slow", "totalTimeout": "100ms"}"#)
                     .route(#"{"match": "/left", "to": "slow"}"#))
@@ -110,7 +112,7 @@ extension EndToEnd {
             #expect(try gateway.exchange("GET /total").status == 504)
             #expect(try gateway.exchange("GET /gone").status == 502)
             #expect(try gateway.exchange("GET /nowhere").status == 404)
-            for path in ["/falling", "/halting"] {
+            for path in ["/falling", "/halting", "/whole"] {
                 let client = try gateway.client().request("GET \(path)")
                 #expect(try client.rest().hasPrefix("HTTP/1.1 200"))
             }
@@ -118,7 +120,7 @@ extension EndToEnd {
             let leaving = try gateway.client().request("GET /left")
             try eventually("the request is at the upstream") { silent.requests.contains { $0.target == "/left" } }
             leaving.close()
-            let figures = try gateway.figures("\(Self.request)_count", reach: 8)
+            let figures = try gateway.figures("\(Self.request)_count", reach: 9)
             func count(_ labels: [String: String]) -> Double { figures.sum("\(Self.request)_count", labels) }
             #expect(count(["http_route": "/silent", "error_type": "upstream_timeout"]) == 1, "\(figures)")
             #expect(count(["http_route": "/total", "error_type": "upstream_timeout"]) == 1, "\(figures)")
@@ -140,7 +142,9 @@ extension EndToEnd {
             let timeouts = figures.all("banyan_upstream_timeouts_total").map {
                 "\($0.labels["upstream"] ?? "") \($0.labels["kind"] ?? "") \($0.value)"
             }
-            #expect(Set(timeouts) == ["silent head 1.0", "slow total 1.0", "halting idle 1.0"], "\(figures)")
+            #expect(
+                Set(timeouts) == ["silent head 1.0", "slow total 1.0", "halting idle 1.0", "whole idle 1.0"],
+                "\(figures)")
             #expect(figures.sum("http_server_active_requests") == 0, "\(figures)")
         }
 
@@ -247,6 +251,32 @@ extension EndToEnd {
             for _ in 0..<199 { try send(50) }
             let many = try gateway.figures("\(Self.request)_count", reach: 10_000)
             #expect(many.series == few, "\(many.series.subtracting(few))")
+        }
+
+        @Test("More routes than a metric has sets of labels are counted together, and no request is lost")
+        func overflow() throws {
+            let routes = 2_100
+            var setup = GatewaySetup()
+            for number in 0..<routes { setup.routes.append(#"{"match": "/r\#(number)", "respond": {"status": 204}}"#) }
+            let gateway = try GatewayProcess(setup)
+            let client = try gateway.client()
+            for start in stride(from: 0, to: routes, by: 50) {
+                for number in start..<start + 50 { try client.request("GET /r\(number)") }
+                for _ in 0..<50 { #expect(try client.response().status == 204) }
+            }
+            // Far too many lines to be taken apart one by one.
+            var counts: [String: Int] = [:]
+            try eventually("all are counted") {
+                let answer = try RawClient(gateway.adminPlace).exchange("GET /metrics")
+                counts = [:]
+                for line in answer.text.split(separator: "\n") where line.hasPrefix("\(Self.request)_count{") {
+                    let parts = line.split(separator: " ")
+                    counts[parts.dropLast().joined(separator: " ")] = Int(parts[parts.count - 1])
+                }
+                return counts.values.reduce(0, +) == routes
+            }
+            #expect(counts.count == 2_001)
+            #expect(counts[#"\#(Self.request)_count{otel_metric_overflow="true"}"#] == routes - 2_000)
         }
 
         @Test("TLS: handshakes by result, and until when the certificates are good")
