@@ -8,7 +8,8 @@ package struct TimeSplit: Equatable, Sendable {
     package var queue: UInt64 = 0
     /// Opening a connection: name, TCP, TLS; nothing where one from the pool was used.
     package var connect: UInt64 = 0
-    /// From the head of the request being sent on to the last byte of its body.
+    /// From the head of the request being sent on, or from its being whole where a short body is awaited before that, to
+    /// the last byte of its body.
     package var upload: UInt64 = 0
     /// From the whole request being sent on to the head of the answer.
     package var firstByte: UInt64 = 0
