@@ -43,6 +43,11 @@ package struct TraceContext: ~Copyable {
     /// The caller's span where it named one and a new trace was begun all the same.
     package private(set) var link: SpanReference?
 
+    /// Whether the caller left it to us to decide about sampling.
+    package private(set) var decidesSampling = false
+    /// Whether the parent of our span is a span of somebody else.
+    package var hasRemoteParent: Bool { serverSpan.parentID != 0 }
+
     private var propagation = Propagation.standard
     private var isDebug = false
     private var state = TraceState()
@@ -70,6 +75,7 @@ package struct TraceContext: ~Copyable {
         baggage.reset()
         link = nil
         isDebug = false
+        decidesSampling = false
 
         let parent = Self.traceParent(of: head)
         let b3 = parent == nil ? Self.b3(of: head) : nil
@@ -83,7 +89,10 @@ package struct TraceContext: ~Copyable {
                 flags = parent.flags
                 serverSpan = TraceSpan(
                     kind: .server, spanID: ids.nextSpanID(), parentID: parent.spanID, start: start)
-                if propagation.contains(.traceContext) { readState(of: head) }
+                if propagation.contains(.traceContext) {
+                    readState(of: head)
+                    state.reconcileThreshold(isSampled: flags.contains(.sampled), of: traceID)
+                }
             } else if let b3, let parent = b3.parent {
                 traceID = parent.traceID
                 flags = []
@@ -95,6 +104,28 @@ package struct TraceContext: ~Copyable {
             }
             if propagation.contains(.baggage) { readBaggage(of: head) }
         }
+    }
+
+    /// Decides about sampling once more, where that is ours to decide: for a route with a share of its own. To be called
+    /// before anything is sent.
+    package mutating func resample(_ sampler: Sampler) {
+        guard decidesSampling else { return }
+        flags.remove(.sampled)
+        state.reset()
+        decide(.deferred, sampler)
+    }
+
+    /// Takes the trace out of what is sampled, where that is ours to decide: there are too many.
+    package mutating func declineSampling() {
+        guard decidesSampling else { return }
+        flags.remove(.sampled)
+        state.reset()
+    }
+
+    /// The `tracestate` of the trace, as it is sent on.
+    package var stateText: Span<UInt8> {
+        @_lifetime(borrow self)
+        borrowing get { state.text }
     }
 
     /// Notes the decision of a flag for this request; from now on it travels in `baggage`.
@@ -184,12 +215,17 @@ package struct TraceContext: ~Copyable {
 
     private mutating func decide(_ sampling: B3.Sampling, _ sampler: Sampler) {
         isDebug = sampling == .debug
-        let isSampled =
-            switch sampling {
-            case .accepted, .debug: true
-            case .denied: false
-            case .deferred: sampler.samplesRoot(traceID)
+        switch sampling {
+        case .accepted, .debug: flags.insert(.sampled)
+        case .denied: break
+        case .deferred:
+            decidesSampling = true
+            guard sampler.samplesRoot(traceID) else { return }
+            flags.insert(.sampled)
+            // How many others a sampled trace stands for; only where its id is random, and a share was asked for.
+            if flags.contains(.random), sampler.threshold > 0, propagation.contains(.traceContext) {
+                state.begin(threshold: sampler.threshold)
             }
-        if isSampled { flags.insert(.sampled) }
+        }
     }
 }

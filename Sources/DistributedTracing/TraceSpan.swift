@@ -9,6 +9,8 @@ package struct TraceSpan: Equatable, Sendable {
         case server
         /// The sending of one.
         case client
+        /// Work in between, which crosses no process.
+        case `internal`
     }
 
     /// The side.

@@ -87,6 +87,28 @@ package struct TraceState: ~Copyable {
         count -= 1
     }
 
+    /// Takes one part `name:value` out of the value of `member`, and the member where nothing else is in it.
+    ///
+    /// - Parameters:
+    ///   - value: where the part's value stands.
+    ///   - nameLength: the bytes of the name and its colon.
+    mutating func removeValue(_ value: ByteRange, nameLength: Int, of member: ByteRange) {
+        var start = Int(value.start) - nameLength
+        var end = Int(value.end)
+        if start == Int(member.start), end == Int(member.end) {
+            let before = bytes.span.lastIndex(of: UInt8(ascii: ","), before: start)
+            start = before ?? 0
+            end = before == nil ? Swift.min(end + 1, bytes.count) : end
+            count -= 1
+        } else if start > Int(member.start) {
+            start -= 1
+        } else {
+            end += 1
+        }
+        for index in end..<Swift.max(bytes.count, end) { bytes[start + index - end] = bytes[index] }
+        bytes.truncate(to: bytes.count - (end - start))
+    }
+
     /// Whether `member` is `key=value` as level 2 has it (§key, §value).
     private static func isMember(_ member: borrowing Span<UInt8>) -> Bool {
         guard let separator = member.firstIndex(of: UInt8(ascii: "=")) else { return false }
@@ -105,5 +127,17 @@ package struct TraceState: ~Copyable {
             guard byte >= 0x20, byte <= 0x7E, byte != UInt8(ascii: "=") else { return false }
         }
         return true
+    }
+}
+
+extension Span where Element == UInt8 {
+    /// The index of the last `byte` before `end`, or nil.
+    fileprivate func lastIndex(of byte: UInt8, before end: Int) -> Int? {
+        var index = end - 1
+        while index >= 0 {
+            if self[index] == byte { return index }
+            index -= 1
+        }
+        return nil
     }
 }
