@@ -26,11 +26,13 @@ let package = Package(
             name: "CNghttp2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"]), .brew(["libnghttp2"])]),
         .systemLibrary(
             name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
         .systemLibrary(name: "CMimalloc", providers: [.apt(["libmimalloc-dev"]), .brew(["mimalloc"])]),
 
         // Rooms, from the ground up.
         .target(name: "ByteBuffers"),
         .target(name: "EventLoops", dependencies: ["ByteBuffers", "CLibuv"]),
+        .target(name: "Compression", dependencies: ["ByteBuffers", "CZlib"]),
         .target(name: "HTTPMessage", dependencies: ["ByteBuffers"]),
         .target(name: "JSON", dependencies: ["ByteBuffers", "CJansson"]),
         .target(name: "FeatureFlags", dependencies: ["ByteBuffers", "JSON"]),
@@ -50,14 +52,14 @@ let package = Package(
             dependencies: [
                 "ByteBuffers", "EventLoops", "HTTP2Framing", "HTTPMessage", "HTTPListener", "Upstreams", "JSON",
                 "FeatureFlags",
-                "GatewayConfig", "Routing", "DistributedTracing", "Telemetry", "Aggregation",
+                "GatewayConfig", "Routing", "DistributedTracing", "Telemetry", "Aggregation", "Compression",
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .target(
             name: "Admin",
             dependencies: [
-                "ByteBuffers", "EventLoops", "FeatureFlags", "GatewayConfig", "GatewayCore", "HTTP2Framing",
-                "HTTPListener", "HTTPMessage", "JSON",
+                "ByteBuffers", "DistributedTracing", "EventLoops", "FeatureFlags", "GatewayConfig", "GatewayCore",
+                "HTTP2Framing", "HTTPListener", "HTTPMessage", "JSON",
             ]),
         .executableTarget(
             name: "banyan",
@@ -86,6 +88,7 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ]),
+        .testTarget(name: "CompressionTests", dependencies: ["ByteBuffers", "Compression"]),
         .testTarget(name: "HTTP2FramingTests", dependencies: ["ByteBuffers", "HTTP2Framing"]),
         .testTarget(name: "JSONTests", dependencies: ["ByteBuffers", "JSON"]),
         .testTarget(name: "FeatureFlagsTests", dependencies: ["ByteBuffers", "FeatureFlags", "JSON"]),

@@ -5,6 +5,7 @@ set -euo pipefail
 
 packages=(
     libcurl4-openssl-dev libssl-dev libnghttp2-dev libjansson-dev libuv1-dev libmimalloc-dev libsqlite3-dev
+    zlib1g-dev
     nghttp2-client pkg-config curl openssl
 )
 swift_minimum=6.2

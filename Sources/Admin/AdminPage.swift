@@ -1,4 +1,5 @@
 import ByteBuffers
+import DistributedTracing
 import FeatureFlags
 import GatewayConfig
 import GatewayCore
@@ -109,6 +110,7 @@ enum AdminPage: CaseIterable {
             .init("draining", .bool(gateway.isDraining)),
             .init("cutOff", Self.numbers(HTTP2Flood.allCases) { ($0.name, gateway.floods[$0]) }),
             .init("failedHandshakes", Self.numbers(HandshakeFailure.allCases) { ($0.name, failures[$0]) }),
+            .init("spans", gateway.spanCounts.map(Self.describe) ?? .null),
             .init("refusedReload", .array(gateway.refusal.map { .string($0.description) })),
             .init(
                 "accessLog",
@@ -118,6 +120,17 @@ enum AdminPage: CaseIterable {
                         .init("lost", .integer(Int64(clamping: lines.lost))),
                     ])
                 } ?? .null),
+        ])
+    }
+
+    private static func describe(_ counts: SpanQueue.Counts) -> JSONValue {
+        .object([
+            .init("recorded", .integer(Int64(clamping: counts.recorded))),
+            .init("exported", .integer(Int64(clamping: counts.exported))),
+            .init("waiting", .integer(Int64(clamping: counts.waiting))),
+            .init("overflowed", .integer(Int64(clamping: counts.overflowed))),
+            .init("refused", .integer(Int64(clamping: counts.refused))),
+            .init("failed", .integer(Int64(clamping: counts.failed))),
         ])
     }
 

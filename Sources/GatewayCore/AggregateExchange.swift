@@ -58,6 +58,7 @@ final class AggregateExchange {
     /// Starts every part whose inputs are known.
     func begin(_ plan: AggregateRoutePlan) {
         self.plan = plan
+        if exchange.isRecorded { exchange.beginComposition() }
         while parts.count < plan.plan.parts.count { parts.append(PartAttempt(self, number: parts.count)) }
         let isMeasured = exchange.snapshot?.measuresTime == true
         for number in plan.plan.parts.indices { parts[number].forget(measuring: isMeasured) }
@@ -101,6 +102,7 @@ final class AggregateExchange {
 
     private func respond() {
         deadline.cancel()
+        exchange.endComposition()
         switch run.outcome {
         case .view(let isPartial):
             if isPartial { exchange.marks.insert(.partial) }
@@ -184,23 +186,34 @@ final class AggregateExchange {
                 plan.names[number], part.upstream < 0 ? [] : snapshot.upstreams[part.upstream].name,
                 status: run.status(of: number), cause: cause, duration: part.duration)
         }
-        self.plan = nil
+    }
+
+    // MARK: - The end
+
+    /// Tells of each part that was asked for.
+    func eachCall(_ body: (RecordedAttempt, Int) -> Void) {
+        guard let plan else { return }
+        var number = 0
+        for part in parts.prefix(plan.plan.parts.count) where part.span.start > 0 {
+            number += 1
+            body(part, number)
+        }
+    }
+
+    /// Forgets the view.
+    func finish() {
+        plan = nil
         run.reset()
     }
 }
 
 /// One attempt to get one part of a view.
-private final class PartAttempt: UpstreamAttempt {
+private final class PartAttempt: RecordedAttempt {
     private unowned let view: AggregateExchange
     private let number: Int
     private lazy var deadline = PartDeadline(self)
-    private var spanID: UInt64 = 0
     private var meter = AttemptMeter()
-    /// The status of the answer, 0 before its head.
-    private var status: UInt16 = 0
     private var begunAt: UInt64 = 0
-    /// The number of the upstream that was asked, -1 for none.
-    private(set) var upstream = -1
     /// Nanoseconds until the part was answered or given up.
     private(set) var duration: UInt64 = 0
 
@@ -214,7 +227,7 @@ private final class PartAttempt: UpstreamAttempt {
     /// Forgets the last view.
     func forget(measuring isMeasured: Bool) {
         forgetTimes(measuring: isMeasured)
-        upstream = -1
+        forgetSpan()
         duration = 0
     }
 
@@ -228,9 +241,7 @@ private final class PartAttempt: UpstreamAttempt {
         bodyIsAtHand = true
         timeouts = settings.timeouts
         begunAt = EventLoop.nanoseconds
-        let span = exchange.trace.beginAttempt(ids: &exchange.worker.ids, at: begunAt)
-        spanID = span.spanID
-        status = 0
+        beginSpan(of: exchange, at: begunAt)
         meter.begin(span, at: upstream, method: method, of: exchange)
         exchange.attempts += 1
         deadline.schedule(after: plan.plan.parts[number].timeout)
@@ -242,18 +253,20 @@ private final class PartAttempt: UpstreamAttempt {
 
     /// Stops without a result.
     func stop() {
+        endSpan(of: view.exchange)
         cancel()
         done(view.run.failure(of: number)?.reason == .timeout ? .viewTimeout : .cancelled)
     }
 
     private func done(_ end: AttemptEnd) {
         deadline.cancel()
-        meter.end(end, status: status, of: view.exchange)
+        meter.end(end, status: span.status, of: view.exchange)
         if begunAt > 0, duration == 0 { duration = EventLoop.nanoseconds &- begunAt }
         begunAt = 0
     }
 
     private func fail(_ failure: PartFailure, _ end: AttemptEnd) {
+        endSpan(of: view.exchange, error: failure.reason.word)
         done(end)
         view.run.partFailed(number, failure)
         view.perform()
@@ -273,7 +286,7 @@ private final class PartAttempt: UpstreamAttempt {
     override func writeHead(into buffer: inout ByteBuffer) {
         guard let plan = view.plan, let endpoint, let snapshot = view.exchange.snapshot else { return }
         let exchange = view.exchange
-        buffer.append(plan.plan.parts[number].method)
+        appendMethod(to: &buffer)
         buffer.append(" ")
         buffer.append(endpoint.pathPrefix)
         Self.appendTarget(view.run, number, to: &buffer)
@@ -284,7 +297,7 @@ private final class PartAttempt: UpstreamAttempt {
             of: exchange.head, policy: plan.policies[number], peerIsTrusted: exchange.identity.peerIsTrusted,
             into: &buffer)
         Self.appendHeaderLines(view.run, number, to: &buffer)
-        exchange.appendGatewayFields(spanID: spanID, to: &buffer)
+        exchange.appendGatewayFields(spanID: span.spanID, to: &buffer)
         if case .length(let length) = framing {
             if !plan.namesType[number] { buffer.append("Content-Type: application/json\r\n") }
             buffer.append("Content-Length: ")
@@ -314,11 +327,24 @@ private final class PartAttempt: UpstreamAttempt {
         buffer.append(run.body(of: number))
     }
 
+    override var partName: [UInt8] { view.plan?.names[number] ?? [] }
+
+    override func appendMethod(to buffer: inout ByteBuffer) {
+        if let plan = view.plan { buffer.append(plan.plan.parts[number].method) }
+    }
+
+    override func appendPath(to buffer: inout ByteBuffer) {
+        if let endpoint { buffer.append(endpoint.pathPrefix) }
+        let start = buffer.count
+        Self.appendTarget(view.run, number, to: &buffer)
+        if let query = buffer.span.firstIndex(of: UInt8(ascii: "?"), from: start) { buffer.truncate(to: query) }
+    }
+
     // MARK: - The answer
 
     override func headReceived() {
         if isMeasured { _ = noteHead() }
-        status = head.status
+        span.status = head.status
         view.run.answerBegan(number, status: head.status)
         if let length = head.contentLength { view.run.answerHas(contentLength: length, number) }
         head.tell(&view.run, number)
@@ -332,6 +358,7 @@ private final class PartAttempt: UpstreamAttempt {
     }
 
     override func ended() {
+        endSpan(of: view.exchange)
         done(.ok)
         view.run.answerEnded(number)
         view.perform()

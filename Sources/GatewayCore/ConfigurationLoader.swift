@@ -6,6 +6,8 @@ import JSON
 /// routes.json and the flag file, read and checked together.
 package struct LoadedConfiguration {
     package let configuration: GatewayConfiguration
+    /// Which traces are sampled, and where spans go.
+    package let tracing: TracingPlan
     package let flags: FlagSnapshot
     let source: ConfigurationSource
     let flagText: [UInt8]?
@@ -84,9 +86,14 @@ package struct ConfigurationLoader: Sendable {
         guard let configuration = reading.configuration, !issues.contains(where: { $0.severity == .error }) else {
             return .refused(issues)
         }
+        let tracing = TracingPlan(configuration.gateway.tracing, environment: environment)
+        issues += tracing.warnings.map {
+            reading.source.issue(.warning, at: JSONPointer(["gateway"]), $0)
+        }
         return .loaded(
             LoadedConfiguration(
-                configuration: configuration, flags: flags, source: reading.source, flagText: flagText,
+                configuration: configuration, tracing: tracing, flags: flags, source: reading.source,
+                flagText: flagText,
                 listeners: listeners, issues: issues))
     }
 
@@ -110,7 +117,7 @@ extension LoadedConfiguration {
     func snapshot(generation: Int, bounds: BoundsRegistry, listeners: [ListenerPlan]? = nil) -> WorkerSnapshot {
         let ownFlags = flagText.flatMap { FlagSnapshot.compile($0).snapshot } ?? flags
         var compiler = SnapshotCompiler(
-            configuration, source: source, flags: ownFlags, listeners: listeners ?? self.listeners)
+            configuration, source: source, flags: ownFlags, listeners: listeners ?? self.listeners, tracing: tracing)
         return compiler.compile(generation: generation, bounds: bounds)
     }
 

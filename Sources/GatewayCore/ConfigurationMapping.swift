@@ -102,7 +102,7 @@ extension UpstreamCarrier {
 
 extension Host {
     /// The host without the brackets that an IPv6 address has in a URL.
-    fileprivate var bare: String {
+    var bare: String {
         switch self {
         case .name(let name): name
         case .address(let address): address.description

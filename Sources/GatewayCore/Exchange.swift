@@ -46,6 +46,11 @@ final class Exchange: ServerExchange {
     var awaitsBody = false
     var bodyAt: UInt64 = 0
 
+    /// Whether spans of the exchange may be exported, so that what they tell has to be noted.
+    private(set) var isRecorded = false
+    /// The composing of a view, from its first part to its answer; its start is 0 where there is none.
+    private(set) var compositionSpan = TraceSpan(kind: .internal, spanID: 0, parentID: 0, start: 0)
+
     /// What flag rules see of the request.
     private(set) lazy var flagContext = RequestContext(self)
     /// Where the last attempt went, for the log.
@@ -71,7 +76,9 @@ final class Exchange: ServerExchange {
         requestIsWhole = !head.framing.hasBody
         if worker.snapshot.measuresTime { headAt = EventLoop.nanoseconds }
         identify()
-        guard let action = match(), admit(action) else { return }
+        guard let action = match() else { return }
+        sample()
+        guard admit(action) else { return }
         decide(action)
         switch action {
         case .forward(let plan): attempt(plan)
@@ -97,16 +104,13 @@ final class Exchange: ServerExchange {
     /// Which route answers; nil when there is none and the client has been told so.
     private func match() -> RouteAction? {
         guard let snapshot else { return nil }
-        if head.method == .connect || head.method == .trace {
-            fail(.methodNotAllowed)
-            return nil
-        }
+        if head.method == .connect || head.method == .trace { return refuse(.methodNotAllowed) }
         if let channel, channel.connection.isSecure, !Self.connection(channel.connection, serves: head) {
-            fail(.misdirectedRequest)
-            return nil
+            return refuse(.misdirectedRequest)
         }
         if head.isAsterisk {
             // The question is about the server as a whole, and this is the server (RFC 9110 §9.3.7).
+            sample()
             snapshot.aboutServer.respond(self)
             return nil
         }
@@ -115,11 +119,16 @@ final class Exchange: ServerExchange {
             route = number
             return snapshot.actions[number]
         case .notFound:
-            fail(.noRoute)
+            return refuse(.noRoute)
         case .methodNotAllowed(let methods):
             allowed = methods
-            fail(.methodNotAllowed)
+            return refuse(.methodNotAllowed)
         }
+    }
+
+    private func refuse(_ cause: Cause) -> RouteAction? {
+        sample()
+        fail(cause)
         return nil
     }
 
@@ -139,6 +148,18 @@ final class Exchange: ServerExchange {
             return false
         }
         return true
+    }
+
+    /// Decides, where the caller did not, whether the trace is sampled, and so whether the exchange is recorded.
+    private func sample() {
+        guard let snapshot else { return }
+        if route >= 0, let sampler = snapshot.samplers[route] { trace.resample(sampler) }
+        if trace.decidesSampling, trace.flags.contains(.sampled), let rate = snapshot.recording.limit,
+            !worker.spans.mayBegin(rate: rate, at: receivedAt)
+        {
+            trace.declineSampling()
+        }
+        isRecorded = worker.spans.mayRecord(trace, snapshot.recording)
     }
 
     /// Decides every flag that the route depends on, once, before anything is sent: all parts of a view and all services
@@ -178,7 +199,10 @@ final class Exchange: ServerExchange {
     }
 
     override func requestFailed(_ failure: RequestFailure) {
-        if snapshot == nil { identify() }
+        if snapshot == nil {
+            identify()
+            sample()
+        }
         stop()
         switch failure {
         case .refused, .badBody:
@@ -200,10 +224,14 @@ final class Exchange: ServerExchange {
         let end = EventLoop.nanoseconds
         worker.metrics.ended(self, at: end)
         worker.log(self, at: end)
+        worker.spans.record(self, at: end)
+        if ran == .aggregate { aggregate.finish() }
         ran = .nothing
         headAt = 0
         marks = AccessLogMarks()
         requestIsWhole = true
+        isRecorded = false
+        compositionSpan.start = 0
         snapshot = nil
         route = -1
         allowed = nil
@@ -248,6 +276,33 @@ final class Exchange: ServerExchange {
     /// Counts what became of the parts of a view.
     func countParts(_ metrics: WorkerMetrics) {
         if ran == .aggregate { aggregate.countParts(metrics) }
+    }
+
+    /// Tells of each call of an upstream, with its number.
+    func eachCall(_ body: (RecordedAttempt, Int) -> Void) {
+        switch ran {
+        case .nothing: break
+        case .forward: if attempts > 0 { body(forward, attempts) }
+        case .aggregate: aggregate.eachCall(body)
+        }
+    }
+
+    /// A view begins to be composed.
+    func beginComposition() {
+        compositionSpan = TraceSpan(
+            kind: .internal, spanID: worker.ids.nextSpanID(), parentID: trace.serverSpan.spanID,
+            start: EventLoop.nanoseconds)
+    }
+
+    /// The parts are there, or are not awaited any more.
+    func endComposition() {
+        if compositionSpan.start > 0 { compositionSpan.end = EventLoop.nanoseconds }
+    }
+
+    /// The status that the client got, or would have got.
+    var statusForLog: UInt16 {
+        if status == 0, let cause { return FailureResponse(for: cause).status }
+        return status
     }
 
     /// Ends what runs for the exchange.

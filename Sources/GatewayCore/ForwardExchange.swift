@@ -6,18 +6,17 @@ import HTTPMessage
 import Upstreams
 
 /// Relays one request to one upstream, and its answer back, in both directions as it comes.
-final class ForwardExchange: UpstreamAttempt {
+final class ForwardExchange: RecordedAttempt {
     private unowned let exchange: Exchange
     private var plan: ForwardPlan?
-    private var span = TraceSpan(kind: .client, spanID: 0, parentID: 0, start: 0)
     private var meter = AttemptMeter()
+    /// How the path is changed; kept to the end of the exchange.
+    private var rewrite: RewriteTemplate?
     private var bodyIsHeld = false
     /// Whether the body is awaited before anything is sent; what has come of it.
     private var isGathering = false
     private var gathered = ByteBuffer()
     private var isTunnel = false
-    /// The status of the answer, 0 before its head.
-    private var status: UInt16 = 0
 
     /// The longest body that is awaited before the upstream is asked, in bytes.
     private static let mostGathered: UInt64 = 65_536
@@ -35,8 +34,10 @@ final class ForwardExchange: UpstreamAttempt {
         let upstream = snapshot.upstreams[number]
         self.plan = plan
         forgetTimes(measuring: snapshot.measuresTime)
-        status = 0
+        forgetSpan()
+        rewrite = plan.rewrite
         exchange.upstream = number
+        self.upstream = number
         method = exchange.head.method
         framing = exchange.head.framing
         asksUpgrade = plan.allowsWebSocket && exchange.head.asksForWebSocket
@@ -68,11 +69,12 @@ final class ForwardExchange: UpstreamAttempt {
         exchange.attempts += 1
         let now = bodyIsAtHand || exchange.headAt == 0 ? EventLoop.nanoseconds : exchange.headAt
         if bodyIsAtHand { exchange.bodyAt = now }
-        span = exchange.trace.beginAttempt(ids: &exchange.worker.ids, at: now)
+        beginSpan(of: exchange, at: now)
         meter.begin(span, at: exchange.upstream, method: method, of: exchange)
         let hash = upstream.hashKey.map { $0.hash(exchange) } ?? nil
         guard upstream.group.start(self, random: exchange.worker.ids.next(), hash: hash) else {
             meter.end(.overloaded, status: 0, of: exchange)
+            endSpan(of: exchange, error: Cause.upstreamOverloaded.name)
             exchange.fail(.upstreamOverloaded)
             return
         }
@@ -81,7 +83,7 @@ final class ForwardExchange: UpstreamAttempt {
 
     /// Ends what runs, without an answer.
     func stop() {
-        meter.end(exchange.cause == .upstreamTimeout ? .totalTimeout : .cancelled, status: status, of: exchange)
+        meter.end(exchange.cause == .upstreamTimeout ? .totalTimeout : .cancelled, status: span.status, of: exchange)
         cancel()
         plan = nil
         bodyIsHeld = false
@@ -141,12 +143,7 @@ final class ForwardExchange: UpstreamAttempt {
         let upstream = snapshot.upstreams[exchange.upstream]
         exchange.head.copy(exchange.head.methodRange, to: &buffer)
         buffer.append(" ")
-        buffer.append(endpoint.pathPrefix)
-        if let rewrite = plan.rewrite {
-            rewrite.append(exchange, to: &buffer)
-        } else {
-            exchange.head.copy(exchange.head.path, to: &buffer)
-        }
+        appendPath(to: &buffer)
         if exchange.head.hasQuery {
             buffer.append("?")
             exchange.head.copy(exchange.head.query, to: &buffer)
@@ -175,6 +172,19 @@ final class ForwardExchange: UpstreamAttempt {
         buffer.append("\r\n")
     }
 
+    override func appendMethod(to buffer: inout ByteBuffer) {
+        exchange.head.copy(exchange.head.methodRange, to: &buffer)
+    }
+
+    override func appendPath(to buffer: inout ByteBuffer) {
+        if let endpoint { buffer.append(endpoint.pathPrefix) }
+        if let rewrite {
+            rewrite.append(exchange, to: &buffer)
+        } else {
+            exchange.head.copy(exchange.head.path, to: &buffer)
+        }
+    }
+
     // MARK: - The answer
 
     override func interimReceived() {
@@ -193,9 +203,8 @@ final class ForwardExchange: UpstreamAttempt {
             return
         }
         let headAt = noteHead()
-        status = head.status
         exchange.upstreamTime = headAt &- times.startedAt
-        span.finish(at: headAt, status: head.status)
+        span.status = head.status
         exchange.beginHead(status: head.status)
         ForwardingHeaders.appendEndToEndFields(of: head, removing: plan.responsePolicy, into: &exchange.output)
         exchange.output.append(plan.responseLines)
@@ -225,7 +234,8 @@ final class ForwardExchange: UpstreamAttempt {
     override func piecesEnded() { exchange.flush() }
 
     override func ended() {
-        meter.end(.ok, status: status, of: exchange)
+        meter.end(.ok, status: span.status, of: exchange)
+        endSpan(of: exchange)
         exchange.endResponse(trailers: trailers)
     }
 
@@ -233,8 +243,9 @@ final class ForwardExchange: UpstreamAttempt {
         let cause = Cause(failure)
         var detail: StaticString?
         if case .protocolError(let fault) = failure { detail = fault }
-        meter.end(AttemptEnd(failure, of: self), status: status, of: exchange)
+        meter.end(AttemptEnd(failure, of: self), status: span.status, of: exchange)
         exchange.upstreamFault = detail
+        endSpan(of: exchange, error: cause.name)
         exchange.fail(cause)
     }
 }

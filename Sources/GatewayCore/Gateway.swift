@@ -1,3 +1,4 @@
+package import DistributedTracing
 package import EventLoops
 package import FeatureFlags
 package import GatewayConfig
@@ -49,6 +50,11 @@ package final class Gateway {
     package var onEnd: (_ done: @escaping () -> Void) -> Void = { $0() }
     private var isEnding = false
     private let floodReport: FloodReport
+    private var spans: SpanSink?
+    private var spanExporter: SpanExporter?
+    private var drainEnd: UInt64 = 0
+    /// The last traces; nil where nobody wants to see them.
+    package private(set) var recentTraces: RecentTraces?
     private var acceptReport: AcceptReport?
 
     /// Prepares everything that can fail: reads the configuration, binds every address.
@@ -85,6 +91,7 @@ package final class Gateway {
         if let section = loaded.configuration.gateway.accessLog {
             try openAccessLog(LogOutput(section.output))
         }
+        try openSpanExport(workers: count)
         do throws(EventLoopError) {
             let wakeup = try Wakeup(loop: loop) { [unowned self] in workersChanged() }
             self.wakeup = wakeup
@@ -103,6 +110,21 @@ package final class Gateway {
         } catch {
             throw StartError(message: error.description, exitCode: 69)
         }
+    }
+
+    private func openSpanExport(workers: Int) throws(StartError) {
+        let plan = loaded.tracing
+        guard plan.records else { return }
+        recentTraces = plan.recent > 0 ? RecentTraces(traces: plan.recent) : nil
+        let orders = ExportOrders()
+        let queue = SpanQueue(
+            capacity: plan.export.destination == .none ? 0 : plan.export.queue, batch: plan.export.batch,
+            recent: recentTraces
+        ) { orders.wake() }
+        spans = SpanSink(queue: queue, batch: plan.export.batch, workers: workers)
+        guard let exporter = SpanExporter(queue: queue, orders: orders, plan: plan, log: log) else { return }
+        guard exporter.begin() else { throw StartError(message: "no thread could be started", exitCode: 70) }
+        spanExporter = exporter
     }
 
     private func openAccessLog(_ output: LogOutput) throws(StartError) {
@@ -165,18 +187,28 @@ package final class Gateway {
         for worker in workers {
             let snapshot = loaded.snapshot(generation: generation, bounds: bounds, listeners: listeners)
             metrics.number(snapshot)
-            guard worker.start(snapshot, accessLog) else {
+            guard worker.start(snapshot, accessLog, spans) else {
                 log.critical("no thread could be started")
                 return 70
             }
         }
         loop.run()
         for worker in workers { worker.join() }
+        endSpanExport()
         if let accessLog, !accessLog.close(within: Self.logFlushTime) {
             log.warning("the access log's output took not all of its lines")
         }
         return exitCode
     }
+
+    /// What was recorded last is exported within what is left of the drain time, for which at least a moment is allowed.
+    private func endSpanExport() {
+        let now = EventLoop.nanoseconds / 1_000_000
+        spanExporter?.end(within: min(max(drainEnd > now ? drainEnd - now : 0, 1_000), Self.mostExportTime))
+    }
+
+    /// How long the end waits for a collector at most, in milliseconds.
+    private static let mostExportTime: UInt64 = 5_000
 
     private var onReady: (() -> Void)?
 
@@ -219,6 +251,7 @@ package final class Gateway {
         }
         isDraining = true
         let limit = loaded.configuration.gateway.timeouts.drain.value
+        drainEnd = EventLoop.nanoseconds / 1_000_000 &+ limit
         log.info("draining", metadata: ["limit_ms": "\(limit)"])
         for worker in workers { worker.mailbox.send(.drain(limit)) }
     }
@@ -287,6 +320,8 @@ package final class Gateway {
         if old.admin != new.admin { fixed.append("admin") }
         if old.workers != new.workers { fixed.append("workers") }
         if old.accessLog?.output != new.accessLog?.output { fixed.append("accessLog.output") }
+        if old.tracing.otlp != new.tracing.otlp { fixed.append("tracing.otlp") }
+        if old.tracing.recent != new.tracing.recent { fixed.append("tracing.recent") }
         if !fixed.isEmpty {
             log.warning(
                 "these changes take effect with the next start",
@@ -326,9 +361,13 @@ package final class Gateway {
         metrics.scrape(
             MetricsFormat(accepting: accept),
             GatewayFigures(
-                service: loaded.configuration.gateway.tracing.service, generation: generation, floods: floods,
-                mailboxes: workers.map(\.mailbox), logLines: accessLogLines, listeners: listeners))
+                service: loaded.tracing.export.service, generation: generation, floods: floods,
+                mailboxes: workers.map(\.mailbox), logLines: accessLogLines, spans: spanCounts,
+                listeners: listeners))
     }
+
+    /// What became of the spans that were recorded; nil where none are.
+    package var spanCounts: SpanQueue.Counts? { spans?.queue.counts }
 
     // MARK: - The system
 

@@ -1,3 +1,4 @@
+import DistributedTracing
 import EventLoops
 import HTTP2Framing
 import HTTPListener
@@ -10,6 +11,8 @@ struct GatewayFigures {
     var floods: FloodCounts
     var mailboxes: [WorkerMailbox]
     var logLines: (written: UInt64, lost: UInt64)?
+    /// What became of spans; nil where none are recorded.
+    var spans: SpanQueue.Counts?
     /// By the numbers of the sockets.
     var listeners: [ListenerPlan]
 }
@@ -168,6 +171,20 @@ package final class GatewayMetrics {
                     MetricSample([MetricLabel("result", $0)], .whole($1))
                 }
             } ?? [])
+        writeSpans(&text, figures.spans)
+    }
+
+    private func writeSpans(_ text: inout MetricsText, _ counts: SpanQueue.Counts?) {
+        let results = counts.map { counts in
+            [
+                ("exported", counts.exported), ("overflowed", counts.overflowed), ("refused", counts.refused),
+                ("failed", counts.failed),
+            ]
+        }
+        text.write(
+            MetricCatalogue.spans,
+            (results ?? []).map { MetricSample([MetricLabel("result", $0)], .whole($1)) })
+        text.write(MetricCatalogue.waitingSpans, Self.samples(counts?.waiting))
     }
 
     private func writeProcess(_ text: inout MetricsText, _ figures: GatewayFigures) {

@@ -69,6 +69,11 @@ enum MetricCatalogue {
         "When the configuration in force was read.")
     static let logLines = MetricFamily(
         "banyan_access_log_lines_total", .counter, "Lines of the access log that were written, or dropped.")
+    static let spans = MetricFamily(
+        "banyan_spans_total", .counter,
+        "Spans that are over: exported, or lost to a full queue, a collector that refused them, or time.")
+    static let waitingSpans = MetricFamily(
+        "banyan_spans_waiting", .gauge, "Spans that wait for the collector, or are on their way to it.")
     static let certificates = MetricFamily(
         "banyan_certificate_expiry_timestamp_seconds", .gauge, unit: "seconds",
         "When the first certificate of a chain that clients are shown expires.")

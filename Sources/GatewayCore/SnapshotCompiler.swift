@@ -18,6 +18,7 @@ struct SnapshotCompiler {
     private let source: ConfigurationSource
     private let flags: FlagSnapshot
     private let listeners: [ListenerPlan]
+    private let tracing: TracingPlan
     private let targets: [String: GatewayConfiguration.Target]
     private let upstreamNumbers: [String: Int]
     private var slots: [FlagSlot] = []
@@ -27,12 +28,13 @@ struct SnapshotCompiler {
     /// A compiler for `configuration`, which may be a draft with errors when only issues are wanted.
     init(
         _ configuration: GatewayConfiguration, source: ConfigurationSource, flags: FlagSnapshot,
-        listeners: [ListenerPlan] = []
+        listeners: [ListenerPlan] = [], tracing: TracingPlan? = nil
     ) {
         self.configuration = configuration
         self.source = source
         self.flags = flags
         self.listeners = listeners
+        self.tracing = tracing ?? TracingPlan(configuration.gateway.tracing, environment: [:])
         targets = configuration.targets()
         upstreamNumbers = configuration.upstreamIndices()
         for context in configuration.contexts { contexts.append(resolver(for: context)) }
@@ -50,9 +52,12 @@ struct SnapshotCompiler {
         return WorkerSnapshot(
             SnapshotParts(
                 generation: generation, name: GatewayName(gateway.name), routes: table.routes, actions: actions,
-                routeNames: configuration.routes.map { Array($0.name.utf8) }, identity: identityRules(),
+                routeNames: configuration.routes.map { Array($0.name.utf8) },
+                routePaths: configuration.routes.map { Array($0.match.drop { $0 != "/" }.utf8) },
+                samplers: configuration.routes.map { $0.sampleRatio.map { Sampler(ratio: $0) } },
+                recording: tracing.recording, identity: identityRules(),
                 propagation: Propagation(gateway.tracing.propagate),
-                sampler: Sampler(ratio: gateway.tracing.sampleRatio),
+                sampler: Sampler(ratio: tracing.sampleRatio),
                 contexts: contexts, slots: slots, flags: flags, limits: ConnectionLimits(gateway),
                 accessLog: accessLogSettings(), traceResponse: TraceResponsePlan(configuration),
                 listeners: listeners,

@@ -32,12 +32,15 @@ final class Worker {
     /// What is counted.
     let metrics: WorkerMetrics
     private var pulse: WorkerPulse?
+    /// What records the spans of requests.
+    let spans: SpanRecorder
 
     /// A worker that serves nothing before ``run(listening:)``. To be called on the thread that it will run on.
     ///
     /// - Throws: `EventLoopError` when the system has no descriptor or memory left.
     init(
-        index: Int, snapshot: WorkerSnapshot, mailbox: WorkerMailbox, log: LogSink?, budget: DescriptorBudget
+        index: Int, snapshot: WorkerSnapshot, mailbox: WorkerMailbox, log: LogSink?, spans: SpanSink?,
+        budget: DescriptorBudget
     ) throws(EventLoopError) {
         self.index = index
         self.budget = budget
@@ -56,6 +59,7 @@ final class Worker {
         server.protocols = snapshot.protocols
         server.balancers = snapshot.balancers
         accessLog = WorkerLog(loop: loop, sink: log, settings: snapshot.accessLog)
+        self.spans = SpanRecorder(loop: loop, sink: spans)
         snapshot.install(on: upstreams)
         server.contexts = snapshot.secureContexts
         server.worker = self
@@ -75,6 +79,7 @@ final class Worker {
         mailbox.ready()
         loop.run()
         accessLog.flush()
+        spans.flush()
         mailbox.ended()
     }
 

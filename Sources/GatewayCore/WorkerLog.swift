@@ -105,13 +105,10 @@ private struct LogScratch: ~Copyable {
         record.bytesOut = exchange.bytesSent
         record.attempts = UInt32(clamping: exchange.attempts)
         if exchange.upstreamTime > 0 { record.upstreamTime = exchange.upstreamTime }
-        record.status = exchange.status
+        record.status = exchange.statusForLog
         record.marks = exchange.allMarks
         record.split = exchange.timeSplit(until: end)
-        if let cause = exchange.cause {
-            record.set(.cause, cause.name)
-            if exchange.status == 0 { record.status = FailureResponse(for: cause).status }
-        }
+        if let cause = exchange.cause { record.set(.cause, cause.name) }
         fillRequest(&record, exchange)
         guard let snapshot = exchange.snapshot else { return }
         if exchange.route >= 0 { record.set(.route, snapshot.routeNames[exchange.route]) }

@@ -19,6 +19,12 @@ final class WorkerSnapshot {
     let actions: [RouteAction]
     /// Each route's name for logs and flag rules, by its number.
     let routeNames: [[UInt8]]
+    /// The path of each route's pattern, by its number: `http.route`.
+    let routePaths: [[UInt8]]
+    /// What share of the traces that begin with a route is sampled, by its number; nil for the share of all.
+    let samplers: [Sampler?]
+    /// Which requests are recorded.
+    let recording: RecordingRules
     let identity: IdentityRules
     let propagation: Propagation
     let sampler: Sampler
@@ -54,6 +60,9 @@ final class WorkerSnapshot {
         routes = parts.routes
         actions = parts.actions
         routeNames = parts.routeNames
+        routePaths = parts.routePaths
+        samplers = parts.samplers
+        recording = parts.recording
         identity = parts.identity
         propagation = parts.propagation
         sampler = parts.sampler
@@ -115,6 +124,9 @@ struct SnapshotParts {
     var routes: RouteTable
     var actions: [RouteAction]
     var routeNames: [[UInt8]]
+    var routePaths: [[UInt8]]
+    var samplers: [Sampler?]
+    var recording: RecordingRules
     var identity: IdentityRules
     var propagation: Propagation
     var sampler: Sampler

@@ -23,24 +23,27 @@ final class WorkerThread {
         let mailbox: WorkerMailbox
         let sockets: [ListeningSocketBox]
         let log: LogSink?
+        let spans: SpanSink?
         let budget: DescriptorBudget
 
         init(
             index: Int, snapshot: SnapshotBox, mailbox: WorkerMailbox, sockets: [ListeningSocketBox], log: LogSink?,
-            budget: DescriptorBudget
+            spans: SpanSink?, budget: DescriptorBudget
         ) {
             self.index = index
             self.snapshot = snapshot
             self.mailbox = mailbox
             self.sockets = sockets
             self.log = log
+            self.spans = spans
             self.budget = budget
         }
 
         func run() {
             guard let snapshot = snapshot.take() else { return }
             do throws(EventLoopError) {
-                let worker = try Worker(index: index, snapshot: snapshot, mailbox: mailbox, log: log, budget: budget)
+                let worker = try Worker(
+                    index: index, snapshot: snapshot, mailbox: mailbox, log: log, spans: spans, budget: budget)
                 try worker.run(listening: sockets)
             } catch {
                 mailbox.failed("worker \(index): \(error)")
@@ -49,9 +52,10 @@ final class WorkerThread {
     }
 
     /// Starts the thread; false when the system has no room for one.
-    func start(_ snapshot: WorkerSnapshot, _ log: LogSink?) -> Bool {
+    func start(_ snapshot: WorkerSnapshot, _ log: LogSink?, _ spans: SpanSink?) -> Bool {
         let start = Start(
-            index: index, snapshot: SnapshotBox(snapshot), mailbox: mailbox, sockets: sockets, log: log, budget: budget)
+            index: index, snapshot: SnapshotBox(snapshot), mailbox: mailbox, sockets: sockets, log: log, spans: spans,
+            budget: budget)
         sockets = []
         var thread = pthread_t()
         // SAFETY: the thread takes over the reference that is retained here; on failure it is released here.

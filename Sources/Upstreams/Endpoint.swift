@@ -9,6 +9,12 @@ package final class Endpoint {
     package let pathPrefix: [UInt8]
     /// Host and port, for logs.
     package let text: [UInt8]
+    /// The host, an IPv6 address without brackets.
+    package let host: [UInt8]
+    package var port: UInt16 { server.address.port }
+    package var isSecure: Bool { server.address.isSecure }
+    /// Whether HTTP/2 is spoken with it.
+    package let isHTTP2: Bool
     /// Requests that are under way from this worker.
     package private(set) var active = 0
     /// Requests that this worker has sent it.
@@ -23,6 +29,8 @@ package final class Endpoint {
         hostField = Array(server.address.hostField.utf8)
         pathPrefix = Array(server.pathPrefix.utf8)
         text = Array(server.address.text.utf8)
+        host = Array(server.address.host.utf8)
+        isHTTP2 = server.address.carrier == .http2 || server.address.carrier == .http2Transfers
         resolver = EndpointResolver(host: server.address.host, loop: loop)
         let address = server.address
         switch address.carrier {

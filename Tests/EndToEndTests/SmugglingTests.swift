@@ -89,7 +89,8 @@ extension EndToEnd {
                     try client.wire.send(
                         "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + body + Self.second)
                     let outcome = try client.outcome()
-                    #expect(outcome.status == 400 && outcome.cause == "bad_request", "\(body.debugDescription): \(outcome)")
+                    #expect(
+                        outcome.status == 400 && outcome.cause == "bad_request", "\(body.debugDescription): \(outcome)")
                     #expect(try client.wire.takeAll().isEmpty, "more than one answer to \(body.debugDescription)")
                 }
             }

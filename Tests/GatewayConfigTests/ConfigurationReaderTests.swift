@@ -53,8 +53,8 @@ import Testing
         #expect(gateway.accessLog?.format == .json)
         #expect(gateway.accessLog?.sample == 1)
         #expect(gateway.tracing.propagate == [.tracecontext, .baggage])
-        #expect(gateway.tracing.sampleRatio == 1)
-        #expect(gateway.tracing.service == "banyan")
+        #expect(gateway.tracing.sampleRatio == nil)
+        #expect(gateway.tracing.service == nil)
         #expect(gateway.servedBy)
     }
 

@@ -24,6 +24,9 @@ package struct RouteSection: Equatable, Sendable {
     package var name: String
     /// `traceResponse`: in which form answers tell clients of their trace. Default: nil, `gateway.tracing.respond`.
     package var traceResponse: TracingSection.Response?
+    /// `sampleRatio`: the share of the traces begun with this route that is sampled, 0.0 to 1.0. Default: that of
+    /// `gateway.tracing`.
+    package var sampleRatio: Double?
     /// What is done.
     package var action: Action
 
@@ -33,7 +36,7 @@ package struct RouteSection: Equatable, Sendable {
     ]
     static let actionKeys = ["to", "aggregate", "respond", "redirect"]
     static let keys = SectionKeys(
-        ["match", "when", "name", "traceResponse"] + actionKeys + ["timeout", "errors"] + forwardKeys,
+        ["match", "when", "name", "traceResponse", "sampleRatio"] + actionKeys + ["timeout", "errors"] + forwardKeys,
         later: ["retry", "output"])
 
     /// Nil where there is no pattern. Where the action cannot be read, which is reported, the route answers 503: it has
@@ -63,6 +66,11 @@ package struct RouteSection: Equatable, Sendable {
         self.when = when
         self.name = name ?? match
         traceResponse = section.has("traceResponse") ? response : nil
+        if section.has("sampleRatio") {
+            var ratio = 1.0
+            section.number("sampleRatio", into: &ratio, 0...1)
+            sampleRatio = ratio
+        }
         action = (read.first ?? nil) ?? .respond(RespondSection(status: 503))
     }
 
@@ -98,6 +106,7 @@ package struct RouteSection: Equatable, Sendable {
         var members: [(String, JSONValue?)] = [
             ("match", .string(match)), ("when", when.isEmpty ? nil : when.effective), ("name", .string(name)),
             ("traceResponse", traceResponse.map { .string($0.rawValue) }),
+            ("sampleRatio", sampleRatio.map { .real($0) }),
         ]
         switch action {
         case .forward(let forward): members += forward.effective

@@ -1,0 +1,98 @@
+import ByteBuffers
+import DistributedTracing
+import EventLoops
+import Glibc
+import HTTPMessage
+import Upstreams
+
+/// One attempt to hand a batch of spans to a collector (OTLP specification §OTLP/HTTP).
+final class ExportAttempt: UpstreamAttempt {
+    /// What stands before the fields that differ from request to request.
+    private let lines: [UInt8]
+    private let path: [UInt8]
+    private let done: (Outcome) -> Void
+    private var body = ByteBuffer()
+    private var isCompressed = false
+    private var answer = ByteBuffer()
+    private var answerIsTooLarge = false
+
+    /// What the attempt came to.
+    struct Outcome {
+        var result: ExportRetry.Outcome
+        /// Of an answer of success: how many spans the collector refused, and what it says about it.
+        var partial = PartialSuccess()
+        /// Why there is no answer.
+        var failure: UpstreamFailure?
+    }
+
+    /// The part of a collector's answer that is looked at, in bytes.
+    private static let mostAnswer = 65_536
+
+    /// Attempts at requests for `path` with these header lines; `done` is called with what each comes to.
+    init(path: String, headers: [ExportSettings.Header], done: @escaping (Outcome) -> Void) {
+        self.path = Array(path.utf8)
+        var lines = ""
+        for header in headers { lines += "\(header.name): \(header.value)\r\n" }
+        self.lines = Array(lines.utf8)
+        self.done = done
+        super.init()
+        method = .post
+    }
+
+    /// Takes what is to be sent next.
+    func prepare(_ bytes: borrowing ByteBuffer, isCompressed: Bool) {
+        body.removeAll(keeping: 1 << 20)
+        body.append(bytes.span)
+        self.isCompressed = isCompressed
+        framing = .length(UInt64(body.count))
+    }
+
+    override func writeHead(into buffer: inout ByteBuffer) {
+        guard let endpoint else { return }
+        answer.removeAll(keeping: Self.mostAnswer)
+        answerIsTooLarge = false
+        buffer.append("POST ")
+        buffer.append(path)
+        buffer.append(" HTTP/1.1\r\nHost: ")
+        buffer.append(endpoint.hostField)
+        buffer.append("\r\nUser-Agent: OTel-OTLP-Exporter-Swift/banyan\r\nContent-Type: application/x-protobuf\r\n")
+        if isCompressed { buffer.append("Content-Encoding: gzip\r\n") }
+        buffer.append(lines)
+        buffer.append("Content-Length: ")
+        buffer.appendDecimal(body.count)
+        buffer.append("\r\n\r\n")
+    }
+
+    override func started() {
+        // A copy: the attempt may have to be started once more.
+        var bytes = ByteBuffer()
+        bytes.append(body.span)
+        send(bytes.span)
+        endBody()
+    }
+
+    override func bodyReceived(_ bytes: Span<UInt8>) {
+        if answer.count + bytes.count > Self.mostAnswer { answerIsTooLarge = true } else { answer.append(bytes) }
+    }
+
+    override func ended() {
+        var outcome = Outcome(
+            result: .answered(status: head.status, retryAfter: head.retryAfter(at: Int64(time(nil)))))
+        if !answerIsTooLarge { outcome.partial = PartialSuccess(reading: answer.span) }
+        done(outcome)
+    }
+
+    override func failed(_ failure: UpstreamFailure) {
+        done(Outcome(result: .unreachable, failure: failure))
+    }
+}
+
+extension ResponseHead {
+    /// How long the answer asks to wait, in milliseconds.
+    fileprivate borrowing func retryAfter(at now: Int64) -> UInt64? {
+        for index in 0..<fields.count where name(index).equalsIgnoringCase("retry-after") {
+            return ExportRetry.wait(forField: value(index), now: now)
+        }
+        return nil
+    }
+}

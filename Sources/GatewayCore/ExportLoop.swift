@@ -1,0 +1,242 @@
+import ByteBuffers
+import Compression
+import DistributedTracing
+import EventLoops
+import Logging
+import Telemetry
+import Upstreams
+
+/// What carries spans to a collector, on a thread and a loop of its own: one batch after the other, each until the collector
+/// has it, does not want it, or its time is over.
+final class ExportLoop {
+    private let loop: EventLoop
+    private let queue: SpanQueue
+    private let settings: ExportSettings
+    private let envelope: OTLPEnvelope
+    private let upstreams: UpstreamSet
+    private var upstream: Upstream?
+    /// Where spans are printed, if they are.
+    private var output: LogSink?
+    private let log: Logger
+    private var random: IDGenerator
+    private var gzip = GzipEncoder()
+    private var attempt: ExportAttempt?
+    private var timer: ActionTimer?
+    private var limit: ActionTimer?
+    private var end: ActionTimer?
+
+    private var batch = ByteBuffer()
+    private var request = ByteBuffer()
+    private var isCompressed = false
+    /// The spans of the batch that is under way; 0 where there is none.
+    private var underWay = 0
+    private var retry = ExportRetry(until: 0)
+    private var isEnding = false
+    /// Whether the last batch was lost, which has been said.
+    private var isFailing = false
+
+    /// A loop for the spans of `queue`. To be called on the thread that it will run on.
+    ///
+    /// - Throws: `EventLoopError` when the system has no descriptor or memory left.
+    init(
+        queue: SpanQueue, settings: ExportSettings, target: ExportTarget?, log: Logger, random: IDGenerator
+    ) throws(EventLoopError) {
+        let loop = try EventLoop()
+        guard let upstreams = UpstreamSet(loop: loop) else {
+            throw EventLoopError(outOfMemoryDoing: "set up libcurl")
+        }
+        self.loop = loop
+        self.queue = queue
+        self.settings = settings
+        self.upstreams = upstreams
+        self.log = log
+        self.random = random
+        envelope = OTLPEnvelope(attributes: settings.resource, scope: "banyan", version: ExportLoop.version)
+        if let target {
+            upstream = upstreams.apply([target.definition], bounds: [UpstreamBounds(connections: 1)]).first
+            let attempt = ExportAttempt(path: target.path, headers: settings.headers) { [unowned self] in finished($0) }
+            attempt.timeouts.head = settings.timeout
+            attempt.timeouts.idle = settings.timeout
+            attempt.timeouts.connect = settings.timeout
+            self.attempt = attempt
+        } else {
+            output = try? LogSink(.standardOutput)
+        }
+        timer = ActionTimer(loop: loop) { [unowned self] in go() }
+        limit = ActionTimer(loop: loop) { [unowned self] in timeIsOver() }
+        end = ActionTimer(loop: loop) { [unowned self] in giveUp() }
+    }
+
+    /// How long the end waits for standard output, in nanoseconds.
+    private static let flushTime: UInt64 = 1_000_000_000
+
+    /// The version of the scope that spans name.
+    static let version = "0.1.0"
+
+    /// Lets other threads wake the loop; `order` is asked then whether it has to end, and within how many milliseconds.
+    func makeWakeup(_ order: @escaping () -> UInt64?) throws(EventLoopError) -> Wakeup {
+        try Wakeup(loop: loop) { [unowned self] in
+            if let milliseconds = order() { end(within: milliseconds) } else if underWay == 0, queue.hasBatch { go() }
+        }
+    }
+
+    /// Exports until it is told to end and all is out.
+    func run() {
+        timer?.schedule(after: settings.delay)
+        loop.run()
+        attempt?.cancel()
+        output?.close(within: Self.flushTime)
+        upstreams.retire()
+    }
+
+    /// Exports what waits, and ends the loop then.
+    private func end(within milliseconds: UInt64) {
+        if isEnding { return }
+        isEnding = true
+        end?.schedule(after: milliseconds)
+        if underWay == 0 { go() }
+    }
+
+    // MARK: - One batch
+
+    /// Begins with the next batch, or waits for one.
+    private func go() {
+        guard underWay == 0 else { return send() }
+        let chunks = queue.take(atMost: settings.batch)
+        if chunks.isEmpty {
+            if isEnding { loop.stop() } else { timer?.schedule(after: settings.delay) }
+            return
+        }
+        batch.removeAll(keeping: 1 << 20)
+        for chunk in chunks {
+            batch.append(chunk.span)
+            underWay += chunk.spans
+        }
+        request.removeAll(keeping: 1 << 20)
+        if let output { return print(to: output) }
+        Self.envelop(batch, in: envelope, to: &request)
+        compress()
+        let (deadline, overflow) = loop.now.addingReportingOverflow(settings.patience)
+        retry = ExportRetry(until: overflow ? .max : deadline)
+        send()
+    }
+
+    private static func envelop(_ batch: borrowing ByteBuffer, in envelope: OTLPEnvelope, to request: inout ByteBuffer)
+    {
+        envelope.append(batch.span, to: &request)
+    }
+
+    /// Prints the batch, a span a line.
+    private func print(to output: LogSink) {
+        Self.tell(batch, to: &request)
+        output.submit(&request)
+        queue.settle(exported: underWay)
+        underWay = 0
+        timer?.schedule(after: isEnding || queue.hasBatch ? 0 : settings.delay)
+    }
+
+    private static func tell(_ batch: borrowing ByteBuffer, to text: inout ByteBuffer) {
+        for range in SpanText.spans(in: batch.span) {
+            SpanText.append(batch.span.slice(range), to: &text)
+            text.append("\n")
+        }
+    }
+
+    private func compress() {
+        isCompressed = false
+        guard settings.compresses, var encoder = gzip.take() else { return }
+        batch.removeAll()
+        if encoder.encode(request.span, to: &batch) {
+            swap(&batch, &request)
+            isCompressed = true
+        }
+        gzip = consume encoder
+    }
+
+    private func send() {
+        guard let attempt, let upstream else { return }
+        attempt.prepare(request, isCompressed: isCompressed)
+        limit?.schedule(after: settings.timeout)
+        if !upstream.start(attempt, random: random.next()) {
+            finished(ExportAttempt.Outcome(result: .unreachable, failure: .overloaded))
+        }
+    }
+
+    private func timeIsOver() {
+        attempt?.cancel()
+        finished(ExportAttempt.Outcome(result: .unreachable, failure: .timeout))
+    }
+
+    private func finished(_ outcome: ExportAttempt.Outcome) {
+        limit?.cancel()
+        switch retry.decide(outcome.result, at: loop.now, random: random.next()) {
+        case .retry(let wait):
+            report(outcome, "they are sent again")
+            timer?.schedule(after: wait)
+            return
+        case .exported:
+            let refused = min(outcome.partial.rejected, underWay)
+            queue.settle(exported: underWay - refused, refused: refused)
+            reportSuccess(outcome.partial)
+        case .refused:
+            queue.settle(refused: underWay)
+            report(outcome, "they are lost")
+        case .givenUp:
+            queue.settle(failed: underWay)
+            report(outcome, "they are lost")
+        }
+        underWay = 0
+        if isEnding || queue.hasBatch {
+            // From the loop, not from inside the event of an attempt that is not over yet.
+            timer?.schedule(after: 0)
+        } else {
+            timer?.schedule(after: settings.delay)
+        }
+    }
+
+    /// The time for the end is over: what is left is lost.
+    private func giveUp() {
+        attempt?.cancel()
+        var lost = underWay
+        underWay = 0
+        while true {
+            let chunks = queue.take(atMost: .max)
+            if chunks.isEmpty { break }
+            lost += chunks.reduce(0) { $0 + $1.spans }
+        }
+        queue.settle(failed: lost)
+        if lost > 0 { log.warning("spans were not exported before the end", metadata: ["spans": "\(lost)"]) }
+        loop.stop()
+    }
+
+    // MARK: - The log
+
+    /// Said once when it begins and once when it is over, not for each batch.
+    private func report(_ outcome: ExportAttempt.Outcome, _ consequence: String) {
+        if isFailing { return }
+        isFailing = true
+        let reason =
+            switch outcome.result {
+            case .answered(let status, _): "the collector answers \(status)"
+            case .unreachable: "the collector does not answer (\(outcome.failure.map { "\($0)" } ?? "nothing"))"
+            }
+        log.warning("spans are not exported: \(reason); \(consequence)", metadata: ["spans": "\(underWay)"])
+    }
+
+    private func reportSuccess(_ partial: PartialSuccess) {
+        if partial != PartialSuccess() {
+            log.warning(
+                "the collector refuses spans or has a word about them",
+                metadata: ["spans": "\(partial.rejected)", "message": "\(partial.message)"])
+        }
+        if isFailing { log.info("spans are exported again") }
+        isFailing = false
+    }
+}
+
+/// Where a collector is reached.
+struct ExportTarget: Sendable {
+    var definition: UpstreamDefinition
+    /// The path of requests.
+    var path: String
+}
