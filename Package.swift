@@ -60,7 +60,8 @@ let package = Package(
             dependencies: [
                 "ByteBuffers", "DistributedTracing", "EventLoops", "FeatureFlags", "GatewayConfig", "GatewayCore",
                 "HTTP2Framing", "HTTPListener", "HTTPMessage", "JSON",
-            ]),
+            ],
+            resources: [.embedInCode("Pages")]),
         .executableTarget(
             name: "banyan",
             dependencies: [

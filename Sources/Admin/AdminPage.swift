@@ -16,6 +16,39 @@ struct AdminAnswer {
     var body: [UInt8]
 }
 
+/// Which traces are asked for: `?limit=20`, `?trace=4bf92f3577b34da6a3ce929d0e0e4736`.
+struct TraceQuery {
+    /// How many at most, the latest first.
+    private(set) var limit = 200
+    /// The only one that is wanted; nil for all.
+    private(set) var trace: TraceID?
+
+    /// What a query says, nil where it makes no sense. Parameters of other names have no meaning here.
+    init?(_ query: String) {
+        for pair in query.split(separator: "&") {
+            let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            switch parts[0] {
+            case "limit":
+                guard parts.count == 2, let limit = Int(parts[1]), (1...10_000).contains(limit) else { return nil }
+                self.limit = limit
+            case "trace":
+                guard parts.count == 2, let trace = Self.traceID(parts[1]) else { return nil }
+                self.trace = trace
+            default: break
+            }
+        }
+    }
+
+    private static func traceID(_ text: Substring) -> TraceID? {
+        guard text.utf8.count == 32, text.allSatisfy({ $0.isASCII && $0.isHexDigit }),
+            let high = UInt64(text.prefix(16), radix: 16), let low = UInt64(text.suffix(16), radix: 16)
+        else {
+            return nil
+        }
+        return TraceID(high: high, low: low)
+    }
+}
+
 /// What the admin listener can show.
 enum AdminPage: CaseIterable {
     /// The process is alive.
@@ -30,6 +63,12 @@ enum AdminPage: CaseIterable {
     case status
     /// All figures, for Prometheus.
     case metrics
+    /// The last traces, drawn by what follows.
+    case traces
+    case tracesScript
+    case tracesStyle
+    /// The last traces themselves.
+    case traceList
 
     private var path: StaticString {
         switch self {
@@ -39,6 +78,10 @@ enum AdminPage: CaseIterable {
         case .flags: "/flags"
         case .status: "/status"
         case .metrics: "/metrics"
+        case .traces: "/traces"
+        case .tracesScript: "/traces.js"
+        case .tracesStyle: "/traces.css"
+        case .traceList: "/traces.json"
         }
     }
 
@@ -54,17 +97,47 @@ enum AdminPage: CaseIterable {
     /// All paths, for a message.
     static var paths: String { allCases.map { "\($0.path)" }.joined(separator: ", ") }
 
-    /// Whether a token is asked for. Probes have none.
-    var isGuarded: Bool { self != .health && self != .readiness }
+    /// Whether a token is asked for. Probes have none; a browser that opens a page has none either, and finds nothing in it
+    /// that every copy of this program does not have.
+    var isGuarded: Bool {
+        switch self {
+        case .health, .readiness, .traces, .tracesScript, .tracesStyle: false
+        case .configuration, .flags, .status, .metrics, .traceList: true
+        }
+    }
 
-    /// The page for a client with this `Accept`.
-    func render(_ gateway: Gateway, accept: String) -> AdminAnswer {
-        if case .metrics = self {
+    /// The page for a client with this `Accept` and query.
+    func render(_ gateway: Gateway, accept: String, query: String) -> AdminAnswer {
+        switch self {
+        case .metrics:
             let (type, body) = gateway.scrape(accepting: accept)
             return AdminAnswer(status: 200, type: type, body: body)
+        case .traces:
+            return AdminAnswer(status: 200, type: "text/html; charset=utf-8", body: PackageResources.traces_html)
+        case .tracesScript:
+            return AdminAnswer(status: 200, type: "text/javascript; charset=utf-8", body: PackageResources.traces_js)
+        case .tracesStyle:
+            return AdminAnswer(status: 200, type: "text/css; charset=utf-8", body: PackageResources.traces_css)
+        case .traceList:
+            return Self.traces(gateway, TraceQuery(query))
+        case .health, .readiness, .configuration, .flags, .status:
+            let (status, value) = content(gateway)
+            return AdminAnswer(status: status, type: "application/json", body: Self.text(value))
         }
-        let (status, value) = content(gateway)
-        return AdminAnswer(status: status, type: "application/json", body: Self.text(value))
+    }
+
+    private static func traces(_ gateway: Gateway, _ query: TraceQuery?) -> AdminAnswer {
+        guard let recent = gateway.recentTraces else {
+            let detail = "no traces are kept: set gateway.tracing.recent to how many shall be, 200 for instance"
+            return AdminAnswer(status: 404, type: "application/json", body: problem(detail))
+        }
+        guard let query else {
+            let detail = "trace is an id of 32 hexadecimal digits, limit a number from 1 to 10000"
+            return AdminAnswer(status: 400, type: "application/json", body: problem(detail))
+        }
+        var buffer = ByteBuffer()
+        recent.append(to: &buffer, limit: query.limit, only: query.trace)
+        return AdminAnswer(status: 200, type: "application/json", body: buffer.withUnsafeBytes { Array($0) })
     }
 
     private func content(_ gateway: Gateway) -> (UInt16, JSONValue) {
@@ -78,7 +151,7 @@ enum AdminPage: CaseIterable {
             return (200, gateway.effectiveConfiguration)
         case .flags:
             return (200, .object([.init("flags", .array(gateway.flags.definitions.map(Self.describe)))]))
-        case .status, .metrics:
+        default:
             return (200, status(gateway))
         }
     }
@@ -152,6 +225,13 @@ extension JSONMember {
 extension RequestHead {
     /// The page that is asked for, or nil.
     var adminPage: AdminPage? { AdminPage(path: span(path)) }
+
+    /// The query, empty without one.
+    borrowing func queryText() -> String {
+        var text = ByteBuffer()
+        if hasQuery { copy(query, to: &text) }
+        return text.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
+    }
 
     /// What the client wants to have, its fields joined.
     borrowing func acceptedTypes() -> String {

@@ -53,9 +53,18 @@ private final class AdminExchange: ServerExchange {
             answer(401, AdminPage.problem("a token is needed: Authorization: Bearer ..."), challenge: true)
             return
         }
-        let shown = page.render(server.gateway, accept: head.acceptedTypes())
+        let shown = page.render(server.gateway, accept: head.acceptedTypes(), query: head.queryText())
         answer(shown.status, shown.body, type: shown.type)
     }
+
+    /// What a browser may do with an answer: traces and paths hold what clients have sent.
+    private static let browserRules: StaticString =
+        """
+        Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+        base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r
+        X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r
+
+        """
 
     override func requestFailed(_ failure: RequestFailure) {
         guard canRespond, failure != .clientClosed else {
@@ -71,6 +80,7 @@ private final class AdminExchange: ServerExchange {
     ) {
         beginHead(status: status)
         output.append("Content-Type: \(type)\r\nCache-Control: no-store\r\n")
+        output.append(Self.browserRules)
         if allow { output.append("Allow: GET, HEAD\r\n") }
         if challenge { output.append("WWW-Authenticate: Bearer\r\n") }
         if head.method == .head {

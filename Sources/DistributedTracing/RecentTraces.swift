@@ -40,15 +40,21 @@ package final class RecentTraces: Sendable {
     }
 
     /// Appends the traces, the latest first, as an array of JSON: each an object with its `traceId` and its `spans`.
-    package func append(to buffer: inout ByteBuffer) {
+    ///
+    /// - Parameters:
+    ///   - limit: how many at most; not more than ``traces`` in any case.
+    ///   - only: the one that is wanted, nil for all.
+    package func append(to buffer: inout ByteBuffer, limit: Int = .max, only wanted: TraceID? = nil) {
+        let limit = min(limit, traces)
         let chunks = state.withLock { $0.chunks }
         var order: [TraceID] = []
         var found: [TraceID: [Place]] = [:]
         for (number, chunk) in chunks.enumerated().reversed() {
             for range in SpanText.spans(in: chunk.span).reversed() {
                 guard let id = SpanText.traceID(of: chunk.span.slice(range)) else { continue }
+                if let wanted, id != wanted { continue }
                 if found[id] == nil {
-                    if order.count == traces { continue }
+                    if order.count == limit { continue }
                     order.append(id)
                 }
                 found[id, default: []].append(Place(chunk: number, range: range))

@@ -203,6 +203,17 @@ private final class DemoShow {
 
     // MARK: - Words
 
+    /// Where a browser sees what the requests consisted of; empty where the configuration has no such page.
+    private var pageOfTraces: String {
+        guard let admin = configuration.gateway.admin, configuration.gateway.tracing.recent > 0 else { return "" }
+        return """
+
+              http://\(admin.address)/traces
+                  in a browser: where the time of each request went
+
+            """
+    }
+
     private func printWhatToTry() {
         guard let listener = configuration.gateway.listeners.first else { return }
         let base = "http://\(listener.address)"
@@ -226,7 +237,7 @@ private final class DemoShow {
 
               curl -H 'traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01' \(base)/tasks/1/details
                   one trace id in the log lines of every process that took part
-
+            \(pageOfTraces)
             Ctrl-C ends everything.
 
             """)

@@ -197,6 +197,12 @@ extension EndToEnd {
             for process in ["gateway", "notifications+tls", "notifications "] {
                 try demo.line("of \(process) with the trace") { $0.hasPrefix(process) && $0.contains(trace) }
             }
+            let page = "http://127.0.0.1:\(try port(9901))/traces"
+            try demo.line("where the traces are") { $0.contains(page) }
+            #expect(try Curl(page).status == 200)
+            try eventually("the trace is shown") {
+                "\(try Curl("\(page).json?trace=\(trace)"))".contains("GET /notifications/{")
+            }
             let sidecar = "https://localhost:\(try port(9004))/notifications"
             let stranger = try Curl(words: authority + [sidecar])
             #expect(stranger.status != 200, "\(stranger)")

@@ -48,7 +48,7 @@ package struct TracingSection: Equatable, Sendable {
     package var query = false
     /// `otlp`: where spans are exported to. Default: nowhere, or what `OTEL_EXPORTER_OTLP_ENDPOINT` says.
     package var otlp: OTLPSection?
-    /// `recent`: how many traces are kept for a page of the admin listener, 0 to 10 000. Default: 0, which is none.
+    /// `recent`: how many traces are kept for `/traces` of the admin listener, 0 to 10 000. Default: 0, which is none.
     package var recent = 0
     /// `propagate`: what is written to upstreams. Default: `tracecontext` and `baggage`. An empty list writes nothing.
     package var propagate: [Propagation] = [.tracecontext, .baggage]
