@@ -9,7 +9,9 @@ struct AnnouncingResponder: HTTPResponder {
 
     func bodyLimit(for head: HTTPRequestHead) -> Int? { inner.bodyLimit(for: head) }
 
-    func refusal(_ status: HTTPResponseStatus, detail: String) -> HTTPReply { inner.refusal(status, detail: detail) }
+    func refusal(_ status: HTTPResponseStatus, detail: String, of request: HTTPRequest?) -> HTTPReply {
+        inner.refusal(status, detail: detail, of: request)
+    }
 
     func respond(to request: HTTPRequest) async -> HTTPReply {
         arrivals.yield(request.head.uri)

@@ -18,12 +18,14 @@ struct TestSystem {
     /// Runs `body` against the contexts and ends the server whatever happens.
     static func run<Result>(
         _ contexts: [BoundedContext] = BoundedContext.allCases, name: String = "monolith", file: String? = nil,
+        tracer: Tracer? = nil,
         _ body: (TestSystem) async throws -> Result
     ) async throws -> Result {
         let store = try Store(contexts: contexts, file: file)
         let log = Lines()
         let system = TaskSystem(
-            name: name, store: store, log: { log.append($0) }, diagnostics: { log.append($0) }, now: { time })
+            name: name, store: store, log: { log.append($0) }, diagnostics: { log.append($0) }, tracer: tracer,
+            now: { time })
         let server = try await HTTPServer.start(host: "127.0.0.1", port: 0, responder: system)
         do {
             let result = try await body(TestSystem(server: server, store: store, log: log))

@@ -4,14 +4,14 @@ import NIOHTTP1
 
 /// What the routes of every context share.
 struct ContextRoutes: Sendable {
-    let database: any DatabaseWriter
+    let database: TracedDatabase
     /// The time that new and changed records bear.
     let now: @Sendable () -> String
     /// Where task events go.
     let taskEvents: TaskEventSink
 
     init(store: Store, now: @escaping @Sendable () -> String) {
-        database = store.database
+        database = TracedDatabase(database: store.database)
         self.now = now
         taskEvents = store.contexts.contains(.notifications) && store.contexts.contains(.audit) ? .tables : .outbox
     }
@@ -30,7 +30,10 @@ struct ContextRoutes: Sendable {
     func reading<Record: ResourceRecord>(_: Record.Type, at pattern: String) -> Route {
         Route(.GET, pattern) { [database] request in
             let identifier = request.identifier
-            return try .json(try await database.read { db in try Record.find(identifier, in: db) })
+            return try .json(
+                try await database.read(request, from: Record.databaseTableName) { db in
+                    try Record.find(identifier, in: db)
+                })
         }
     }
 
@@ -48,7 +51,10 @@ struct ContextRoutes: Sendable {
             let records = filter(request, &query)
             try query.check()
             let order = newestFirst ? [Column("id").desc] : [Column("id").asc]
-            return try .json(try await database.read { db in try records.order(order).page(page, of: request, in: db) })
+            return try .json(
+                try await database.read(request, from: Record.databaseTableName) { db in
+                    try records.order(order).page(page, of: request, in: db)
+                })
         }
     }
 
@@ -61,7 +67,7 @@ struct ContextRoutes: Sendable {
             Route(method, pattern) { [database] request in
                 let body = try BodyReader(request)
                 return try .json(
-                    try await database.write { db in
+                    try await database.write(request, .update, Record.databaseTableName) { db in
                         var record = try Record.find(request.identifier, in: db)
                         var body = body
                         try change(&record, &body, request, db)
@@ -78,7 +84,7 @@ struct ContextRoutes: Sendable {
     ) -> Route {
         Route(.POST, pattern) { [database] request in
             let body = try BodyReader(request)
-            let record = try await database.write { db in
+            let record = try await database.write(request, .insert, Record.databaseTableName) { db in
                 var body = body
                 return try create(&body, request, db)
             }
@@ -92,7 +98,7 @@ struct ContextRoutes: Sendable {
         before: @escaping @Sendable (Record, HTTPRequest, Database) throws -> Void = { _, _, _ in }
     ) -> Route {
         Route(.DELETE, pattern) { [database] request in
-            try await database.write { db in
+            try await database.write(request, .delete, Record.databaseTableName) { db in
                 let record = try Record.find(request.identifier, in: db)
                 try before(record, request, db)
                 _ = try record.delete(db)

@@ -42,7 +42,7 @@ extension ContextRoutes {
             },
             Route(.POST, "/tasks/{id}/complete") { [database, now, taskEvents] request in
                 try .json(
-                    try await database.write { db in
+                    try await database.write(request, .update, TaskItem.databaseTableName) { db in
                         var task = try TaskItem.find(request.identifier, in: db)
                         let before = task
                         task.status = .done
@@ -74,13 +74,13 @@ extension ContextRoutes {
                 let page = PageRequest(query: &query)
                 try query.check()
                 return try .json(
-                    try await database.read { db in
+                    try await database.read(request, from: OutboxEntry.databaseTableName) { db in
                         try OutboxEntry.all().order(Column("id")).page(page, of: request, in: db)
                     })
             },
             Route(.DELETE, "/outbox/{id}") { [database] request in
                 let identifier = request.identifier
-                try await database.write { db in
+                try await database.write(request, .delete, OutboxEntry.databaseTableName) { db in
                     guard try OutboxEntry.deleteOne(db, key: identifier) else {
                         throw Problem.notFound(OutboxEntry.noun, identifier)
                     }

@@ -16,7 +16,7 @@ final class HTTPConnectionHandler: ChannelInboundHandler {
 
     private enum Phase {
         case idle
-        case receiving(HTTPRequestHead, limit: Int?)
+        case receiving(HTTPRequestHead, limit: Int?, since: RequestClock)
         case responding(Task<Void, Never>)
         /// The last answer of this connection is written.
         case finished
@@ -41,15 +41,15 @@ final class HTTPConnectionHandler: ChannelInboundHandler {
         case .body(var part):
             take(&part, context: context)
         case .end:
-            guard case .receiving(let head, let limit) = phase else { return }
-            respond(to: head, keepsBody: limit != nil, context: context)
+            guard case .receiving(let head, let limit, let clock) = phase else { return }
+            respond(to: head, keepsBody: limit != nil, since: clock, context: context)
         }
     }
 
     private func begin(_ head: HTTPRequestHead, context: ChannelHandlerContext) {
         guard case .idle = phase else { return }
         let limit = responder.bodyLimit(for: head)
-        phase = .receiving(head, limit: limit)
+        phase = .receiving(head, limit: limit, since: RequestClock())
         body.clear()
         bodySize = 0
         if let limit, let announced = head.headers.first(name: "content-length").flatMap({ Int($0) }), announced > limit
@@ -63,7 +63,7 @@ final class HTTPConnectionHandler: ChannelInboundHandler {
     }
 
     private func take(_ part: inout ByteBuffer, context: ChannelHandlerContext) {
-        guard case .receiving(_, let limit) = phase else { return }
+        guard case .receiving(_, let limit, _) = phase else { return }
         bodySize += part.readableBytes
         guard let limit else { return }
         if bodySize > limit {
@@ -74,13 +74,22 @@ final class HTTPConnectionHandler: ChannelInboundHandler {
 
     private func refuseTooLarge(limit: Int, context: ChannelHandlerContext) {
         finish(
-            with: responder.refusal(.payloadTooLarge, detail: "A body may have at most \(limit) bytes."),
+            with: responder.refusal(
+                .payloadTooLarge, detail: "A body may have at most \(limit) bytes.", of: requestUnderWay),
             context: context)
     }
 
-    private func respond(to head: HTTPRequestHead, keepsBody: Bool, context: ChannelHandlerContext) {
+    /// The request whose body is being read, as far as it is known.
+    private var requestUnderWay: HTTPRequest? {
+        guard case .receiving(let head, _, let clock) = phase else { return nil }
+        return HTTPRequest(head: head, bodySize: bodySize, received: clock)
+    }
+
+    private func respond(
+        to head: HTTPRequestHead, keepsBody: Bool, since clock: RequestClock, context: ChannelHandlerContext
+    ) {
         let content = keepsBody ? Data(body.readableBytesView) : Data()
-        let request = HTTPRequest(head: head, body: content, bodySize: bodySize)
+        let request = HTTPRequest(head: head, body: content, bodySize: bodySize, received: clock)
         let promise = context.eventLoop.makePromise(of: HTTPReply.self)
         phase = .responding(promise.completeWithTask { [responder] in await responder.respond(to: request) })
         connections.answerBegan()
@@ -148,7 +157,7 @@ final class HTTPConnectionHandler: ChannelInboundHandler {
     /// Writes a last answer although the request has not been read to its end.
     private func finish(with reply: HTTPReply, context: ChannelHandlerContext) {
         var isHead = false
-        if case .receiving(let head, _) = phase {
+        if case .receiving(let head, _, _) = phase {
             isHead = head.method == .HEAD
         }
         phase = .finished
@@ -171,7 +180,8 @@ final class HTTPConnectionHandler: ChannelInboundHandler {
         }
         switch phase {
         case .idle, .receiving:
-            finish(with: responder.refusal(.badRequest, detail: "That is not HTTP/1.1."), context: context)
+            let refusal = responder.refusal(.badRequest, detail: "That is not HTTP/1.1.", of: requestUnderWay)
+            finish(with: refusal, context: context)
         case .responding, .finished:
             context.close(promise: nil)
         }

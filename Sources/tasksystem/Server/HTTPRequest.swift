@@ -14,9 +14,16 @@ struct HTTPRequest: Sendable {
     var query: QueryParameters
     /// Numbers that stood in the route's `{…}` places, in order.
     var identifiers: [Int64] = []
+    /// When its head had arrived.
+    var received: RequestClock
+    /// Its spans, where it is recorded.
+    var trace: RequestTrace?
 
-    init(head: HTTPRequestHead, body: Data = Data(), bodySize: Int? = nil) {
+    init(
+        head: HTTPRequestHead, body: Data = Data(), bodySize: Int? = nil, received: RequestClock = RequestClock()
+    ) {
         self.head = head
+        self.received = received
         self.body = body
         self.bodySize = bodySize ?? body.count
         path = Self.segments(of: head.uri)

@@ -8,8 +8,10 @@ protocol HTTPResponder: Sendable {
     /// Bytes of body to keep for this request, beyond which it is refused with 413; nil counts the bytes and keeps none.
     func bodyLimit(for head: HTTPRequestHead) -> Int?
     func respond(to request: HTTPRequest) async -> HTTPReply
-    /// The answer to a request that never became one: its body is too large, or it is not HTTP.
-    func refusal(_ status: HTTPResponseStatus, detail: String) -> HTTPReply
+    /// The answer to a request that was not read to its end: its body is too large, or it is not HTTP.
+    ///
+    /// - Parameter request: without its body; nil where not even its head could be read.
+    func refusal(_ status: HTTPResponseStatus, detail: String, of request: HTTPRequest?) -> HTTPReply
 }
 
 /// An HTTP/1.1 server on SwiftNIO: one event loop moves bytes, the responder's work runs beside it.

@@ -62,6 +62,11 @@ struct Router: Sendable {
             headers: ["Allow": allow])
     }
 
+    /// The pattern that a path has, whatever the method.
+    func pattern(of path: [String]) -> String? {
+        routes.first { $0.identifiers(in: path) != nil }?.pattern
+    }
+
     private static func allow(_ methods: [HTTPMethod]) -> String {
         var names = Set(methods.map(\.rawValue)).union(["OPTIONS"])
         if names.contains("GET") {

@@ -11,18 +11,21 @@ struct TaskSystem: HTTPResponder {
     let log: (@Sendable (String) -> Void)?
     /// Where errors go that are the system's own fault.
     let diagnostics: @Sendable (String) -> Void
+    /// Records requests; nil records none.
+    let tracer: Tracer?
 
     /// The largest body of a request for a record.
     static let bodyLimit = 1 << 20
 
     init(
         name: String, store: Store, log: (@Sendable (String) -> Void)? = nil,
-        diagnostics: @escaping @Sendable (String) -> Void,
+        diagnostics: @escaping @Sendable (String) -> Void, tracer: Tracer? = nil,
         now: @escaping @Sendable () -> String = { Timestamp.text(Date()) }
     ) {
         self.name = name
         self.log = log
         self.diagnostics = diagnostics
+        self.tracer = tracer
         let contextRoutes = ContextRoutes(store: store, now: now)
         let routes = store.contexts.flatMap(contextRoutes.routes)
         let health = Route(.GET, "/healthz") { _ in
@@ -39,6 +42,9 @@ struct TaskSystem: HTTPResponder {
 
     func respond(to request: HTTPRequest) async -> HTTPReply {
         let start = ContinuousClock.now
+        var request = request
+        request.trace = tracer?.begin(request, route: pattern(of: request.path))
+        var isWanted = true
         var reply: HTTPReply
         do {
             reply = try await answer(request)
@@ -46,6 +52,7 @@ struct TaskSystem: HTTPResponder {
             reply = problem.reply
         } catch is CancellationError {
             // Nobody is there to read it.
+            isWanted = false
             reply = Problem(.serviceUnavailable, "The request was given up.").reply
         } catch {
             diagnostics("\(name): \(request.method.rawValue) \(request.head.uri): \(error)")
@@ -53,10 +60,14 @@ struct TaskSystem: HTTPResponder {
         }
         reply.headers.replaceOrAdd(name: "Served-By", value: name)
         log?(RequestLogLine(name: name, request: request, reply: reply, duration: .now - start).text)
+        request.trace?.end(status: isWanted ? Int(reply.status.code) : nil)
         return reply
     }
 
-    func refusal(_ status: HTTPResponseStatus, detail: String) -> HTTPReply {
+    func refusal(_ status: HTTPResponseStatus, detail: String, of request: HTTPRequest?) -> HTTPReply {
+        if let request {
+            tracer?.begin(request, route: pattern(of: request.path))?.end(status: Int(status.code))
+        }
         var reply = Problem(status, detail).reply
         reply.headers.replaceOrAdd(name: "Served-By", value: name)
         return reply
@@ -82,6 +93,10 @@ struct TaskSystem: HTTPResponder {
         }
         reply.ending = faults.ending
         return reply
+    }
+
+    private func pattern(of path: [String]) -> String? {
+        isDebug(path) ? "/debug/request" : router.pattern(of: path)
     }
 
     private func isDebug(_ path: [String]) -> Bool {
