@@ -15,6 +15,10 @@ struct ServerOptions: ParsableArguments {
     @Flag(help: "Write a line per request, with the traceparent received, to standard error.")
     var log = false
 
+    /// How long requests may take to end, and their spans to be exported.
+    private static let grace = Duration.seconds(2)
+    private static let leastForSpans = Duration.milliseconds(500)
+
     /// Serves until SIGTERM or SIGINT.
     func serve(_ name: String, contexts: [BoundedContext], copyFrom source: String? = nil) async throws {
         let termination = TerminationSignals()
@@ -30,8 +34,16 @@ struct ServerOptions: ParsableArguments {
             throw Exit("\(database ?? "the database in memory"): \(error)", name: name)
         }
         let toStandardError: @Sendable (String) -> Void = { writeLine($0, to: .standardError) }
+        let tracing = TracingEnvironment(ProcessInfo.processInfo.environment, service: "tasksystem-\(name)")
+        for notice in tracing.notices {
+            writeLine("tasksystem \(name): \(notice)", to: .standardError)
+        }
+        let exporter = tracing.export.map { settings in
+            SpanExporter(settings) { toStandardError("tasksystem \(name): \($0)") }
+        }
+        let tracer = exporter.map { exporter in Tracer(sampler: tracing.sampler) { exporter.record($0) } }
         let system = TaskSystem(
-            name: name, store: store, log: log ? toStandardError : nil, diagnostics: toStandardError)
+            name: name, store: store, log: log ? toStandardError : nil, diagnostics: toStandardError, tracer: tracer)
         let server: HTTPServer
         do {
             server = try await HTTPServer.start(host: host, port: Int(port), responder: system)
@@ -41,7 +53,10 @@ struct ServerOptions: ParsableArguments {
         let shownHost = host.contains(":") ? "[\(host)]" : host
         writeLine("tasksystem \(name): listening on http://\(shownHost):\(server.port)", to: .standardOutput)
         await termination.wait()
-        await server.shutdown(grace: .seconds(2))
+        let end = ContinuousClock.now + Self.grace
+        await server.shutdown(grace: Self.grace)
+        // The last requests' spans are only there now, so they get some time whatever the requests have left.
+        await exporter?.shutdown(within: max(end - .now, Self.leastForSpans))
     }
 
     private func report(_ outcome: ContextCopy.Outcome, name: String, source: String) {
