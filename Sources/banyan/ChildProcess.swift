@@ -11,9 +11,11 @@ final class ChildProcess {
 
     /// Starts `path` with `arguments`; each line of its output, the errors included, goes to `onLine` on `loop`.
     ///
+    /// - Parameter environment: variables beside those of this process, or in their place.
     /// - Throws: `CommandFailure` when the system cannot start it.
     init(
-        name: String, path: String, arguments: [String], loop: EventLoop, onLine: @escaping (String) -> Void
+        name: String, path: String, arguments: [String], environment: [String: String] = [:], loop: EventLoop,
+        onLine: @escaping (String) -> Void
     ) throws {
         self.name = name
         let output = try LinePipe(loop: loop, onLine)
@@ -32,7 +34,11 @@ final class ChildProcess {
         var words: [UnsafeMutablePointer<CChar>?] = ([path] + arguments).map { strdup($0) }
         words.append(nil)
         defer { for word in words { free(word) } }
-        let status = posix_spawn(&pid, path, &actions, &attributes, words, environ)
+        var variables: [UnsafeMutablePointer<CChar>?] = ProcessEnvironment.variables
+            .merging(environment) { $1 }.map { strdup("\($0)=\($1)") }
+        variables.append(nil)
+        defer { for variable in variables { free(variable) } }
+        let status = posix_spawn(&pid, path, &actions, &attributes, words, variables)
         output.closeWritingEnd()
         errors.closeWritingEnd()
         guard status == 0 else {

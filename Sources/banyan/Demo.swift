@@ -100,7 +100,11 @@ private final class DemoShow {
         for upstream in configuration.upstreams where Self.processes.contains(upstream.name) {
             guard let server = upstream.servers.first else { continue }
             let port = server.url.isSecure ? try startSidecar(of: upstream.name) : server.url.port
-            try start(upstream.name, "tasksystem", [upstream.name, "--port", "\(port)"], quietly: ["--log"])
+            // The one name that the environment may have for spans is the gateway's: services of the same name could not
+            // be told apart.
+            try start(
+                upstream.name, "tasksystem", [upstream.name, "--port", "\(port)"], quietly: ["--log"],
+                environment: ["OTEL_SERVICE_NAME": "tasksystem-\(upstream.name)"])
         }
         if waitingFor.isEmpty { try startGateway() }
     }
@@ -124,13 +128,16 @@ private final class DemoShow {
     }
 
     /// - Parameter quietly: arguments that nobody needs who starts it again by hand.
-    private func start(_ name: String, _ program: String, _ arguments: [String], quietly: [String] = []) throws {
+    private func start(
+        _ name: String, _ program: String, _ arguments: [String], quietly: [String] = [],
+        environment: [String: String] = [:]
+    ) throws {
         waitingFor.insert(name)
         commands[name] = ([folder + program] + arguments).joined(separator: " ")
         services.append(
-            try ChildProcess(name: name, path: folder + program, arguments: arguments + quietly, loop: loop) {
-                [unowned self] line in tookLine(line, from: name)
-            })
+            try ChildProcess(
+                name: name, path: folder + program, arguments: arguments + quietly, environment: environment, loop: loop
+            ) { [unowned self] line in tookLine(line, from: name) })
     }
 
     private func startGateway() throws {

@@ -1,11 +1,13 @@
 """Decodes requests to a collector by OpenTelemetry's own definitions: otlp_decode.py FILE...
 
-A file has one request's body, compressed or not. Prints one JSON object: what each request is made of."""
+A file has one request's body, compressed or not, in protobuf or in JSON. Prints one JSON object: what each request is made of."""
 
+import base64
 import gzip
 import json
 import sys
 
+from google.protobuf import json_format
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 
@@ -39,15 +41,45 @@ def span(one):
     }
 
 
+def from_json(body):
+    """The request in OTLP's JSON, which differs from protobuf's: ids are hexadecimal, enumerations are numbers."""
+    document = json.loads(body)
+
+    def convert(value):
+        if isinstance(value, list):
+            return [convert(one) for one in value]
+        if not isinstance(value, dict):
+            return value
+        for key, one in value.items():
+            if key in ("traceId", "spanId", "parentSpanId"):
+                if one != one.lower():
+                    raise ValueError(f"{key} is not in lower case: {one}")
+                value[key] = base64.b64encode(bytes.fromhex(one)).decode()
+            elif key in ("kind", "code") and not isinstance(one, int):
+                raise ValueError(f"{key} is no number: {one}")
+            elif (key.endswith("UnixNano") or key == "intValue") and not isinstance(one, str):
+                raise ValueError(f"{key} is no text: {one}")
+            else:
+                value[key] = convert(one)
+        return value
+
+    # A member that the definitions do not know is an error.
+    return json_format.ParseDict(convert(document), ExportTraceServiceRequest())
+
+
 requests = []
 for path in sys.argv[1:]:
     with open(path, "rb") as file:
         body = file.read()
     if body[:2] == b"\x1f\x8b":
         body = gzip.decompress(body)
-    request = ExportTraceServiceRequest.FromString(body)
-    # Nothing that the definitions do not know, and nothing twice.
-    unknown = len(request.SerializeToString()) != len(body)
+    if body[:1] == b"{":
+        request = from_json(body)
+        unknown = False
+    else:
+        request = ExportTraceServiceRequest.FromString(body)
+        # Nothing that the definitions do not know, and nothing twice.
+        unknown = len(request.SerializeToString()) != len(body)
     for resource in request.resource_spans:
         for scope in resource.scope_spans:
             requests.append(

@@ -200,8 +200,11 @@ final class TaskSystemProcess {
     let place: SocketPlace
 
     /// Starts `tasksystem NAME` and waits until it listens.
-    init(_ name: String, port: Int = 0) throws {
-        process = try RunningProcess(Binaries.path("tasksystem"), [name, "--port", "\(port)", "--log"])
+    ///
+    /// - Parameter environment: variables beside those of the tests.
+    init(_ name: String, port: Int = 0, environment: [String: String] = [:]) throws {
+        process = try RunningProcess(
+            Binaries.path("tasksystem"), [name, "--port", "\(port)", "--log"], environment: environment)
         let line = try process.line("where \(name) listens") { $0.contains("listening on ") }
         guard let address = line.components(separatedBy: "listening on ").last,
             let place = SocketPlace(parsing: address)
