@@ -143,7 +143,11 @@ extension EndToEnd {
             let demo = try RunningProcess(
                 Binaries.path("banyan"), ["demo", "-c", folder.file("routes.json")],
                 environment: Self.environment(collector).merging(["OTEL_SERVICE_NAME": "shop"]) { $1 })
-            defer { demo.signal(SIGTERM) }
+            // A demo that is killed leaves its services behind, so a test that fails lets it end them.
+            defer {
+                demo.signal(SIGTERM)
+                _ = try? demo.end()
+            }
             try demo.line("what to try") { $0.contains("Ctrl-C ends everything") }
             let address = try demo.line("where the gateway listens") {
                 $0.hasPrefix("gateway") && $0.contains("listening on")
