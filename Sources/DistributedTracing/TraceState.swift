@@ -87,7 +87,8 @@ package struct TraceState: ~Copyable {
         count -= 1
     }
 
-    /// Takes one part `name:value` out of the value of `member`, and the member where nothing else is in it.
+    /// Takes one part `name:value` out of the value of `member`, and the member where nothing else is in it. A member that
+    /// is left goes to the front of the list, as all that are changed (§Mutating the tracestate Field).
     ///
     /// - Parameters:
     ///   - value: where the part's value stands.
@@ -95,10 +96,11 @@ package struct TraceState: ~Copyable {
     mutating func removeValue(_ value: ByteRange, nameLength: Int, of member: ByteRange) {
         var start = Int(value.start) - nameLength
         var end = Int(value.end)
-        if start == Int(member.start), end == Int(member.end) {
-            let before = bytes.span.lastIndex(of: UInt8(ascii: ","), before: start)
-            start = before ?? 0
-            end = before == nil ? Swift.min(end + 1, bytes.count) : end
+        let comma = bytes.span.lastIndex(of: UInt8(ascii: ","), before: Int(member.start))
+        let isAlone = start == Int(member.start) && end == Int(member.end)
+        if isAlone {
+            start = comma ?? 0
+            end = comma == nil ? Swift.min(end + 1, bytes.count) : end
             count -= 1
         } else if start > Int(member.start) {
             start -= 1
@@ -107,6 +109,24 @@ package struct TraceState: ~Copyable {
         }
         for index in end..<Swift.max(bytes.count, end) { bytes[start + index - end] = bytes[index] }
         bytes.truncate(to: bytes.count - (end - start))
+        if !isAlone, let comma { moveToFront(after: comma, to: Int(member.end) - (end - start)) }
+    }
+
+    /// Moves the member between a comma and `end` before all others: the three parts are turned round together, which puts
+    /// them in the other order, and then the two members' parts each by itself.
+    private mutating func moveToFront(after comma: Int, to end: Int) {
+        reverse(0, end)
+        reverse(0, end - comma - 1)
+        reverse(end - comma, end)
+    }
+
+    /// Turns the bytes from `start` to before `end` round.
+    private mutating func reverse(_ start: Int, _ end: Int) {
+        for index in 0..<(end - start) / 2 {
+            let byte = bytes[start + index]
+            bytes[start + index] = bytes[end - 1 - index]
+            bytes[end - 1 - index] = byte
+        }
     }
 
     /// Whether `member` is `key=value` as level 2 has it (§key, §value).

@@ -22,7 +22,8 @@ import Testing
         #expect(state.text.text == "ot=th:\(expected)")
     }
 
-    /// A threshold that contradicts the decision is taken away; everything else stays as it is.
+    /// A threshold that contradicts the decision is taken away; a member that is changed goes to the front (W3C Trace
+    /// Context, §Mutating the tracestate Field), and everything else stays as it is.
     @Test(
         arguments: [
             ("ot=th:8", true, 0x80_0000_0000_0000, "ot=th:8|1"), ("ot=th:8", true, 0x7F_FFFF_FFFF_FFFF, "|0"),
@@ -30,6 +31,9 @@ import Testing
             ("ot=th:8,c=d", false, 0, "c=d|1"), ("a=b,ot=th:8", false, 0, "a=b|1"),
             ("ot=th:8;x:y", false, 0, "ot=x:y|1"), ("ot=x:y;th:8", false, 0, "ot=x:y|1"),
             ("ot=x:y;th:8;z:w,a=b", false, 0, "ot=x:y;z:w,a=b|2"),
+            ("a=b,ot=th:8;x:y", false, 0, "ot=x:y,a=b|2"),
+            ("a=b,cc=dd,ot=x:y;th:8,e=f", false, 0, "ot=x:y,a=b,cc=dd,e=f|4"),
+            ("a=b,ot=th:0;x:y,c=d", true, 0, "a=b,ot=th:0;x:y,c=d|3"),
             ("ot=th:8;rv:ffffffffffffff", true, 0, "ot=th:8;rv:ffffffffffffff|1"),
             ("ot=rv:00000000000000;th:8", true, 0x80_0000_0000_0000, "ot=rv:00000000000000|1"),
             ("ot=th:zz", true, 0, "|0"), ("ot=x:y", true, 0, "ot=x:y|1"), ("not=th:8", false, 0, "not=th:8|1"),
