@@ -7,6 +7,8 @@ package struct OpenTelemetryEnvironment {
     package private(set) var settings = ExportSettings()
     /// The share of traces that begin here, where `OTEL_TRACES_SAMPLER` names it; nil where it does not.
     package private(set) var sampleRatio: Double?
+    /// The formats of `OTEL_PROPAGATORS` that are written here; nil where it is silent.
+    package private(set) var propagators: [String]?
     /// Variables that were left out, and why.
     package private(set) var warnings: [String] = []
 
@@ -15,6 +17,8 @@ package struct OpenTelemetryEnvironment {
     /// Reads the variables.
     package init(_ variables: [String: String]) {
         self.variables = variables
+        // Contexts are passed on even where nothing is recorded.
+        readPropagators()
         if flag("OTEL_SDK_DISABLED") { return }
         readResource()
         readDestination()
@@ -37,6 +41,19 @@ package struct OpenTelemetryEnvironment {
 
     private mutating func warn(_ name: String, _ problem: String) {
         warnings.append("\(name) is left out: \(problem)")
+    }
+
+    private mutating func readPropagators() {
+        guard let text = value("OTEL_PROPAGATORS") else { return }
+        var found: [String] = []
+        for name in text.split(separator: ",").map({ String(Self.trimmed($0)) }) where !found.contains(name) {
+            switch name {
+            case "tracecontext", "baggage", "b3", "b3multi": found.append(name)
+            case "none": break
+            default: warn("OTEL_PROPAGATORS", "\"\(name)\" is none of tracecontext, baggage, b3, b3multi and none")
+            }
+        }
+        propagators = found
     }
 
     private mutating func readResource() {

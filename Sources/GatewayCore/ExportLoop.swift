@@ -32,6 +32,8 @@ final class ExportLoop {
     private var underWay = 0
     private var retry = ExportRetry(until: 0)
     private var isEnding = false
+    /// Whether the batch waits to be sent again.
+    private var isPausing = false
     /// Whether the last batch was lost, which has been said.
     private var isFailing = false
 
@@ -94,7 +96,8 @@ final class ExportLoop {
         if isEnding { return }
         isEnding = true
         end?.schedule(after: milliseconds)
-        if underWay == 0 { go() }
+        // A pause would outlast what is left of the process.
+        if underWay == 0 || isPausing { go() }
     }
 
     // MARK: - One batch
@@ -155,6 +158,8 @@ final class ExportLoop {
 
     private func send() {
         guard let attempt, let upstream else { return }
+        isPausing = false
+        timer?.cancel()
         attempt.prepare(request, isCompressed: isCompressed)
         limit?.schedule(after: settings.timeout)
         if !upstream.start(attempt, random: random.next()) {
@@ -172,6 +177,7 @@ final class ExportLoop {
         switch retry.decide(outcome.result, at: loop.now, random: random.next()) {
         case .retry(let wait):
             report(outcome, "they are sent again")
+            isPausing = true
             timer?.schedule(after: wait)
             return
         case .exported:

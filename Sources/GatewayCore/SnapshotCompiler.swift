@@ -56,7 +56,7 @@ struct SnapshotCompiler {
                 routePaths: configuration.routes.map { Array($0.match.drop { $0 != "/" }.utf8) },
                 samplers: configuration.routes.map { $0.sampleRatio.map { Sampler(ratio: $0) } },
                 recording: tracing.recording, identity: identityRules(),
-                propagation: Propagation(gateway.tracing.propagate),
+                propagation: Propagation(tracing.propagate),
                 sampler: Sampler(ratio: tracing.sampleRatio),
                 contexts: contexts, slots: slots, flags: flags, limits: ConnectionLimits(gateway),
                 accessLog: accessLogSettings(), traceResponse: TraceResponsePlan(configuration),

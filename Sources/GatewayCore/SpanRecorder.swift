@@ -103,7 +103,12 @@ final class SpanRecorder {
         begin(span, of: exchange, clock, parentIsRemote: exchange.trace.hasRemoteParent)
         exchange.head.write(
             to: &writer, route: exchange.route >= 0 ? snapshot.routePaths[exchange.route] : [],
-            isSecure: exchange.channel?.connection.isSecure == true, tellsQuery: snapshot.recording.tellsQuery)
+            isSecure: exchange.channel?.connection.isSecure == true)
+        if snapshot.recording.tellsQuery, exchange.head.hasQuery {
+            scratch.removeAll()
+            exchange.head.appendQuery(to: &scratch)
+            writer.add("url.query", scratch)
+        }
         let status = exchange.statusForLog
         if status > 0 { writer.add("http.response.status_code", Int(status)) }
         if let cause = exchange.cause {
@@ -186,6 +191,7 @@ final class SpanRecorder {
         if call.upstream >= 0 { writer.add("banyan.upstream", snapshot.upstreams[call.upstream].name) }
         if !call.partName.isEmpty { writer.add("banyan.part", call.partName) }
         writer.add("banyan.attempt", number)
+        if call.wasReplaced { writer.add("http.request.resend_count", 1) }
         end()
     }
 
@@ -232,7 +238,7 @@ struct SpanSink: Sendable {
 
 extension RequestHead {
     /// Writes what the request itself says (OpenTelemetry, HTTP server spans).
-    fileprivate borrowing func write(to writer: inout SpanWriter, route: [UInt8], isSecure: Bool, tellsQuery: Bool) {
+    fileprivate borrowing func write(to writer: inout SpanWriter, route: [UInt8], isSecure: Bool) {
         let method = span(methodRange)
         let isKnown = self.method != .other
         if isKnown { writer.setName(method, route) } else { writer.setName(Self.anyMethod.span, route) }
@@ -246,7 +252,6 @@ extension RequestHead {
         if hasQuery {
             let length = Int(query.start) - 1 - Int(target.start)
             writer.add("url.path", span(ByteRange(start: Int(target.start), count: length)))
-            if tellsQuery { writer.add("url.query", span(query)) }
         } else {
             writer.add("url.path", span(target))
         }
@@ -259,6 +264,11 @@ extension RequestHead {
             if let port, let number = host.number(from: port + 1) { writer.add("server.port", number) }
         }
         if let agent = fields.first(.userAgent) { writer.add("user_agent.original", value(agent)) }
+    }
+
+    /// Appends the query without the secrets in it.
+    fileprivate borrowing func appendQuery(to buffer: inout ByteBuffer) {
+        QueryRedaction.append(span(query), to: &buffer)
     }
 
     private static let anyMethod = Array("HTTP".utf8)

@@ -8,6 +8,8 @@ package struct TracingPlan: Sendable {
     package private(set) var export: ExportSettings
     /// The share of the traces begun here that is sampled.
     let sampleRatio: Double
+    /// In which forms upstreams are told of the trace.
+    let propagate: [TracingSection.Propagation]
     /// Which requests are recorded.
     let recording: RecordingRules
     /// How many traces the admin listener shows.
@@ -40,6 +42,9 @@ package struct TracingPlan: Sendable {
         self.warnings = warnings
         sampleRatio = section.sampleRatio ?? variables.sampleRatio ?? 1
         recent = section.recent
+        propagate =
+            section.propagate ?? variables.propagators?.compactMap(TracingSection.Propagation.init)
+            ?? [.tracecontext, .baggage]
         var rules = RecordingRules()
         rules.keepsErrors = section.keepErrors
         rules.slow = section.keepSlow?.nanoseconds

@@ -63,6 +63,19 @@ import Testing
         #expect(environment.sampleRatio == expected && environment.warnings.isEmpty == (expected != nil))
     }
 
+    @Test(
+        arguments: [
+            (nil, nil), ("tracecontext,baggage", ["tracecontext", "baggage"]), (" b3 , b3multi,b3", ["b3", "b3multi"]),
+            ("none", []), ("jaeger,tracecontext", ["tracecontext"]),
+        ] as [(String?, [String]?)])
+    func propagators(value: String?, expected: [String]?) {
+        var variables = ["OTEL_SDK_DISABLED": "true"]
+        variables["OTEL_PROPAGATORS"] = value
+        let environment = OpenTelemetryEnvironment(variables)
+        #expect(environment.propagators == expected, "also where the rest is off")
+        #expect(environment.warnings.isEmpty == (value?.contains("jaeger") != true), "\(environment.warnings)")
+    }
+
     @Test(arguments: [
         ("OTEL_TRACES_EXPORTER", "zipkin"), ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
         ("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd"), ("OTEL_EXPORTER_OTLP_TIMEOUT", "soon"),

@@ -22,11 +22,11 @@ extension EndToEnd {
             }
         }
 
-        private static func setup() throws -> GatewaySetup {
+        private static func setup(tracing: String = "") throws -> GatewaySetup {
             let stub = try stub()
             return GatewaySetup().gateway(#""identity": [{"header": "x-user-id"}]"#)
                 .gateway(#""trustedProxies": ["127.0.0.0/8"]"#)
-                .gateway(#""accessLog": {"slow": "1ms"}, "tracing": {"respond": "server-timing"}"#)
+                .gateway(#""accessLog": {"slow": "1ms"}, "tracing": {"respond": "server-timing"\#(tracing)}"#)
                 .upstream("monolith", stub).upstream("service", stub)
                 .context(#""tasks": {"off": "monolith", "on": "service", "flag": "ramp"}"#)
                 .route(#"{"match": "/{rest...}", "to": "tasks"}"#)
@@ -63,6 +63,31 @@ extension EndToEnd {
             // The least of several rounds: what other threads do once in a while is not a request's.
             let rounds = try (0..<3).map { _ in try allocations(of: 200) }
             #expect(rounds.min() == 0, "allocations for 200 requests, three times: \(rounds)")
+        }
+
+        @Test(
+            "Recording a request's spans costs it no allocation: only handing on a bunch of them does",
+            .enabled(if: AllocationCounter.compiler != nil, "needs a C compiler"),
+            arguments: ["GET /tasks/1?a=b", "GET /old/1", "TRACE /"])
+        func recording(line: String) throws {
+            let folder = try TemporaryFolder()
+            let counter = try AllocationCounter(in: folder)
+            let gateway = try GatewayProcess(
+                Self.setup(tracing: #", "recent": 200, "query": true"#), flags: Self.flags, folder: folder,
+                binary: try #require(Binaries.optimised), environment: counter.environment)
+            let client = try gateway.client()
+            func allocations(of requests: Int) throws -> UInt64 {
+                let before = counter.count
+                for _ in 0..<requests { #expect(try client.exchange(line, Self.fields).status > 0) }
+                return counter.count - before
+            }
+            _ = try allocations(of: 2_000)
+            let rounds = try (0..<3).map { _ in try allocations(of: 1_000) }
+            // A bunch is handed on every 200 ms, or when it is full.
+            let least = try #require(rounds.min())
+            #expect(least > 0 && least < 100, "allocations for 1000 requests, three times: \(rounds)")
+            let traces = try gateway.admin("/traces.json?limit=1")
+            #expect(traces.text.contains("\"name\":"), "they are recorded: \(traces)")
         }
 
         @Test("A gibibyte up and a gibibyte down at flat memory")

@@ -23,7 +23,7 @@ extension EndToEnd {
                 }
             }
             // Requests that wait for the one connection are at work, and need no descriptor.
-            let setup = try GatewaySetup(forwardingTo: stub)
+            let setup = GatewaySetup(forwardingTo: stub)
                 .upstream("narrow", stub, #""maxConnections": 1, "connectTimeout": "60s""#)
                 .route(#"{"match": "/narrow/{rest...}", "to": "narrow"}"#)
             // The hard limit, too: the gateway raises the soft one to it.

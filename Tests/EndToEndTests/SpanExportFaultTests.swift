@@ -11,7 +11,9 @@ extension EndToEnd {
         ) throws -> GatewayProcess {
             let service = try StubUpstream.answering { request in
                 let status = request.target.contains("bad") ? "500 Oh" : "200 OK"
-                return "HTTP/1.1 \(status)\r\nContent-Length: 2\r\n\r\nok"
+                let seen = ["b3", "traceparent"].map { request[$0] == nil ? "0" : "1" }
+                return "HTTP/1.1 \(status)\r\nSaw-B3: \(seen[0])\r\nSaw-Parent: \(seen[1])\r\n"
+                    + "Content-Length: 2\r\n\r\nok"
             }
             let tracing = ([otlp] + more).filter { !$0.isEmpty }.joined(separator: ", ")
             let setup = GatewaySetup().upstream("service", service)
@@ -129,6 +131,20 @@ extension EndToEnd {
             #expect(spans.count == 22 && Set(spans.map { $0.text("id") }).count == 22)
         }
 
+        @Test("A batch that waits to be sent again is sent at the end, whatever pause the collector asked for")
+        func shutdownInPause() throws {
+            let collector = try SpanCollector { number in
+                number == 0
+                    ? "HTTP/1.1 503 No\r\nRetry-After: 20\r\nContent-Length: 0\r\n\r\n" : SpanCollector.ok
+            }
+            let gateway = try Self.gateway(Self.otlp(collector))
+            #expect(try gateway.exchange("GET /a").status == 200)
+            try gateway.process.line("the refusal", in: .errors) { $0.contains("the collector answers 503") }
+            #expect(try gateway.terminate() == 0)
+            #expect(collector.stub.requests.count == 2, "\(gateway.process.transcript)")
+            #expect(!gateway.process.transcript.contains("spans were not exported"), "\(gateway.process.transcript)")
+        }
+
         @Test("Only what is sampled is recorded; failed and slow requests may be kept all the same")
         func sampling() throws {
             let collector = try SpanCollector()
@@ -187,9 +203,10 @@ extension EndToEnd {
                     "OTEL_EXPORTER_OTLP_HEADERS": "authorization=Bearer%20key,x-team=edge",
                     "OTEL_SERVICE_NAME": "named", "OTEL_RESOURCE_ATTRIBUTES": "deployment.environment=test",
                     "OTEL_BSP_SCHEDULE_DELAY": "20", "OTEL_TRACES_SAMPLER_ARG": "much",
-                    "OTEL_TRACES_SAMPLER": "traceidratio",
+                    "OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_PROPAGATORS": "b3",
                 ])
-            #expect(try gateway.exchange("GET /a").status == 200)
+            let echo = try gateway.exchange("GET /a")
+            #expect(echo.status == 200 && echo["saw-b3"] == "1" && echo["saw-parent"] == "0", "\(echo)")
             _ = try collector.spans(2)
             let request = try #require(try collector.requests().first)
             #expect(request.resource["service.name"] as? String == "named")

@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import Testing
 
 extension EndToEnd {
@@ -150,6 +151,42 @@ extension EndToEnd {
             let odd = try server("/plain/x")
             #expect(odd.name == "HTTP" && odd["http.request.method"] == "_OTHER")
             #expect(odd["http.request.method_original"] == "ODD")
+        }
+
+        @Test("Where queries are told, what signs or authorizes a request is not")
+        func queries() throws {
+            let collector = try SpanCollector()
+            let (gateway, _) = try Self.place(collector, #""query": true"#)
+            #expect(try gateway.exchange("GET /users/7?page=2&sig=secret&x").status == 200)
+            let spans = try collector.spans(2)
+            let server = try #require(spans.first { $0.number("kind") == 2 })
+            #expect(server["url.query"] == "page=2&sig=REDACTED&x" && server["url.path"] == "/users/7", "\(server)")
+            #expect(!"\(spans)".contains("secret"), "\(spans)")
+        }
+
+        @Test("A request that was sent again on another connection says so")
+        func resends() throws {
+            let collector = try SpanCollector()
+            let served = Mutex(0)
+            let service = try StubUpstream { connection in
+                while try connection.request() != nil {
+                    // The second request finds a connection that dies under it.
+                    let number = served.withLock { served in
+                        served += 1
+                        return served
+                    }
+                    if number == 2 { return }
+                    try connection.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+                }
+            }
+            let gateway = try GatewayProcess(
+                GatewaySetup(forwardingTo: service).gateway(
+                    #""tracing": {"otlp": {"url": "\#(collector.stub.url)", "delay": "50ms"}}"#))
+            #expect(try gateway.exchange("GET /a").status == 200)
+            #expect(try gateway.exchange("GET /b").status == 200)
+            let spans = try collector.spans(4).filter { $0.number("kind") == 3 }
+            let resends = spans.map { $0["http.request.resend_count"] }
+            #expect(resends.count == 2 && Set(resends) == [nil, "1"], "\(spans)")
         }
 
         @Test("A stranger's trace is a link; its wish to be sampled is none of ours")

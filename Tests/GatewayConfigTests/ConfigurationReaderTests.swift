@@ -52,7 +52,7 @@ import Testing
         #expect(gateway.accessLog?.output == .standardOutput)
         #expect(gateway.accessLog?.format == .json)
         #expect(gateway.accessLog?.sample == 1)
-        #expect(gateway.tracing.propagate == [.tracecontext, .baggage])
+        #expect(gateway.tracing.propagate == nil)
         #expect(gateway.tracing.sampleRatio == nil)
         #expect(gateway.tracing.service == nil)
         #expect(gateway.servedBy)

@@ -50,8 +50,9 @@ package struct TracingSection: Equatable, Sendable {
     package var otlp: OTLPSection?
     /// `recent`: how many traces are kept for `/traces` of the admin listener, 0 to 10 000. Default: 0, which is none.
     package var recent = 0
-    /// `propagate`: what is written to upstreams. Default: `tracecontext` and `baggage`. An empty list writes nothing.
-    package var propagate: [Propagation] = [.tracecontext, .baggage]
+    /// `propagate`: what is written to upstreams. Default: `tracecontext` and `baggage`, or what `OTEL_PROPAGATORS` says. An
+    /// empty list writes nothing.
+    package var propagate: [Propagation]?
     /// `service`: the name of this gateway in traces, 1 to 255 characters. Default: `banyan`, or `OTEL_SERVICE_NAME`.
     package var service: String?
     /// `respond`: in which form answers tell clients of their trace. A route's `traceResponse` wins. Default: `none`.
@@ -104,7 +105,7 @@ package struct TracingSection: Equatable, Sendable {
             ("tracesPerSecond", tracesPerSecond.map { .real($0) }),
             ("keepErrors", .bool(keepErrors)), ("keepSlow", keepSlow.map { .text($0) }), ("query", .bool(query)),
             ("otlp", otlp?.effective), ("recent", .integer(Int64(recent))),
-            ("propagate", .array(propagate.map { .string($0.rawValue) })),
+            ("propagate", propagate.map { .array($0.map { .string($0.rawValue) }) }),
             ("service", service.map { .string($0) }),
             ("respond", .string(respond.rawValue)),
             ("respondTo", .string(respondTo.rawValue)),
