@@ -7,11 +7,19 @@ struct PartDraft {
     let path: Template
     let headers: [(name: [UInt8], value: Template)]
     let body: Template?
+    /// How it fans out; nil where it does not.
+    var fanOut: FanOut?
+    /// The way to the values that it asks for.
+    var values: ValuePath?
+    /// The part whose value it is put into.
+    var host: Int?
 
     var templates: [Template] { [path] + headers.map(\.value) + [body].compactMap { $0 } }
 
     /// The parts whose answers the templates need, one bit each.
-    var dependencies: UInt64 { templates.reduce(0) { $0 | $1.partMask } }
+    var dependencies: UInt64 {
+        templates.reduce(fanOut.map { 1 << UInt64($0.source) } ?? 0) { $0 | $1.partMask }
+    }
 }
 
 /// Compiles the parts of a view and collects what is wrong with them.
@@ -38,11 +46,17 @@ struct AggregateCompiler {
         for (index, part) in definitions.enumerated() {
             checkName(part.name, isRepeated: definitions[..<index].contains { $0.name == part.name })
         }
-        let drafts = definitions.enumerated().compactMap { compile($1, number: $0) }
+        var drafts = definitions.enumerated().compactMap { compile($1, number: $0) }
         guard drafts.count == definitions.count else { return [] }
         reportCycles(drafts)
-        let depths = indexedDepths(drafts)
-        return zip(drafts, depths).map { AggregatePlan.Part($0, indexedDepth: $1) }
+        reportDeepFanOuts(drafts)
+        guard issues.isEmpty else { return [] }
+        var shaping = ShapeCompiler(drafts)
+        let shapes = shaping.compile(&drafts)
+        issues += shaping.issues
+        guard issues.isEmpty else { return [] }
+        let depths = indexedDepths(drafts, shapes)
+        return drafts.indices.map { AggregatePlan.Part(drafts[$0], shape: shapes[$0], indexedDepth: depths[$0]) }
     }
 
     private mutating func report(_ part: String?, _ key: String, _ message: String) {
@@ -52,18 +66,21 @@ struct AggregateCompiler {
     private mutating func checkName(_ name: String, isRepeated: Bool) {
         if isRepeated { report(name, "name", "there is a part \"\(name)\" already") }
         if name.isEmpty { report(name, "name", "the name of a part is empty") }
-        if ["query", "header"].contains(name) {
+        if ["query", "header", "each"].contains(name) {
             report(name, "name", "a part cannot be called \"\(name)\": templates use that name for the request")
         }
         if name == "_errors" { report(name, "name", "the view's own member \"_errors\" has that name") }
-        if name.utf8.contains(where: { [UInt8(ascii: "."), UInt8(ascii: "{"), UInt8(ascii: "}")].contains($0) }) {
-            report(name, "name", "the name of a part cannot have dots and braces: templates could not say it")
+        if name.utf8.contains(where: { ".{}[]".utf8.contains($0) }) {
+            report(name, "name", "the name of a part cannot have dots, braces and brackets: templates could not say it")
         }
     }
 
     private mutating func compile(_ part: AggregateDefinition.Part, number: Int) -> PartDraft? {
         let known = issues.count
         checkCall(part)
+        let fanOut = part.fanOut.flatMap { compile($0, of: part) }
+        scope.fanOut = part.fanOut.map { $0.isBatch ? .batch : .each } ?? .none
+        defer { scope.fanOut = .none }
         let path = template(part.name, "path") { scope, errors in
             scope.compileTarget(part.path, errors: &errors)
         }
@@ -85,12 +102,80 @@ struct AggregateCompiler {
         }
         if part.timeout == 0 { report(part.name, "timeout", "a timeout must be longer than nothing") }
         guard issues.count == known, let path else { return nil }
-        let draft = PartDraft(definition: part, path: path, headers: headers, body: body)
+        var draft = PartDraft(definition: part, path: path, headers: headers, body: body)
+        draft.fanOut = fanOut?.compiled
+        draft.values = fanOut?.path
+        if fanOut != nil, !draft.templates.contains(where: \.usesValues) {
+            let words = part.fanOut?.isBatch == true ? ("batch", "{each,}") : ("each", "{each}")
+            report(part.name, words.0, "every call would be the same: write \(words.1) where the values belong")
+            return nil
+        }
         if draft.dependencies & 1 << UInt64(number) != 0 {
             report(part.name, "path", "the part \"\(part.name)\" waits for its own answer")
             return nil
         }
         return draft
+    }
+
+    /// Compiles how a part fans out.
+    private mutating func compile(
+        _ fanOut: AggregateDefinition.FanOut, of part: AggregateDefinition.Part
+    ) -> (compiled: FanOut, path: ValuePath)? {
+        let key = fanOut.isBatch ? "batch" : "each"
+        let known = issues.count
+        if !(1...FanOut.greatestLimit).contains(fanOut.limit) {
+            report(part.name, "maxFanOut", "expected 1 to \(FanOut.greatestLimit) values, found \(fanOut.limit)")
+        }
+        if !(1...FanOut.greatestConcurrency).contains(fanOut.concurrency) {
+            let range = "1 to \(FanOut.greatestConcurrency)"
+            report(part.name, "concurrency", "expected \(range) calls at a time, found \(fanOut.concurrency)")
+        }
+        var path: ValuePath
+        do throws(TemplateError) {
+            path = try ValuePath(parsing: fanOut.values)
+        } catch {
+            report(part.name, key, error.description)
+            return nil
+        }
+        guard let source = definition.parts.firstIndex(where: { $0.name == path.part }) else {
+            let hint = nearestName(to: path.part, among: definition.parts.map(\.name))
+            report(
+                part.name, key,
+                "there is no part \"\(path.part)\"" + (hint.map { ", did you mean \"\($0)\"?" } ?? ""))
+            return nil
+        }
+        if definition.parts[source].fanOut != nil {
+            if path.steps.first == .every {
+                path.steps.removeFirst()
+            } else {
+                report(
+                    part.name, key, "\"\(path.part)\" has many values itself: write \(path.part)[*] to go through them")
+            }
+        } else if !path.steps.contains(.every) {
+            report(
+                part.name, key, "\(fanOut.values) is one value: write [*] where there are many, or use {…} in \"get\"")
+        }
+        guard issues.count == known else { return nil }
+        let compiled = FanOut(
+            source: source, path: CompiledPath(path.steps), limit: fanOut.limit, concurrency: fanOut.concurrency,
+            isBatch: fanOut.isBatch, key: CompiledPointer(fanOut.key))
+        return (compiled, path)
+    }
+
+    /// Reports fan-outs that stand on too many others.
+    private mutating func reportDeepFanOuts(_ parts: [PartDraft]) {
+        for part in parts where part.fanOut != nil {
+            var depth = 0
+            var next = part.fanOut
+            while let fanOut = next, depth <= FanOut.greatestDepth {
+                depth += 1
+                next = parts[fanOut.source].fanOut
+            }
+            if depth > FanOut.greatestDepth {
+                let key = part.fanOut?.isBatch == true ? "batch" : "each"
+                report(part.definition.name, key, "more than \(FanOut.greatestDepth) fan-outs stand on each other")
+            }
+        }
     }
 
     private mutating func checkCall(_ part: AggregateDefinition.Part) {
@@ -154,14 +239,19 @@ struct AggregateCompiler {
         }
     }
 
-    /// How deep each answer is looked into: by its `pick`, its members, and the pointers of other parts.
-    private func indexedDepths(_ parts: [PartDraft]) -> [Int] {
-        // Members of the value, and of the objects in it where it is an array.
-        var depths = parts.map { part in
-            part.definition.pick.tokens.count + (part.definition.members == .all ? 0 : 2)
+    /// How deep each answer is looked into: by its `pick`, its shape, and the ways of other parts into it.
+    private func indexedDepths(_ parts: [PartDraft], _ shapes: [Shape?]) -> [Int] {
+        // Where a part's value, or one of its values, stands in its answer.
+        let tops = parts.map { $0.definition.pick.tokens.count + ($0.fanOut?.isBatch == true ? 1 : 0) }
+        var depths = parts.indices.map { index in
+            tops[index] + max(shapes[index]?.depth ?? 0, parts[index].fanOut?.key.count ?? 0)
         }
         for (part, depth) in parts.flatMap(\.templates).flatMap(\.pointerDepths) {
             depths[part] = max(depths[part], depth)
+        }
+        for fanOut in parts.compactMap(\.fanOut) {
+            let top = parts[fanOut.source].fanOut == nil ? 0 : tops[fanOut.source]
+            depths[fanOut.source] = max(depths[fanOut.source], top + fanOut.path.depth)
         }
         return depths
     }

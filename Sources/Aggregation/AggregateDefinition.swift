@@ -42,13 +42,38 @@ package struct AggregateDefinition: Sendable {
         package var timeout: UInt64 = 2000
         /// The place in the answer that is the part's value.
         package var pick = JSONPointer()
-        /// Of an object its members; of an array the members of the objects that are its elements.
+        /// Of an object its members; of an array the members of the objects that are its elements. A name that begins
+        /// with a slash is a JSON pointer from the part's value on, in which `*` stands for every member or element.
         package var members = Members.all
+        /// For whom it is asked many times; nil where it is asked once.
+        package var fanOut: FanOut?
+        /// Where in the answer of another part the value is put, as `task.user` or `tasks.items[*].user`; nil makes it a
+        /// member of the view.
+        package var into: String?
 
         package init(name: String, target: Int, path: String) {
             self.name = name
             self.target = target
             self.path = path
+        }
+    }
+
+    /// A part that is asked for many values.
+    package struct FanOut: Sendable {
+        /// Where the values stand: `tasks.items[*].user_id`.
+        package var values: String
+        /// Whether one call asks for all of them.
+        package var isBatch: Bool
+        /// The most values.
+        package var limit = 50
+        /// The most calls at the same time.
+        package var concurrency = 8
+        /// Of a batch: where an element of the answer has its value.
+        package var key = JSONPointer(["id"])
+
+        package init(values: String, isBatch: Bool) {
+            self.values = values
+            self.isBatch = isBatch
         }
     }
 

@@ -27,7 +27,12 @@ package final class AggregatePlan: Sendable {
         /// How deep the answer is looked into by `pick`, `members` and the templates of other parts.
         let indexedDepth: Int
         let pick: CompiledPointer
-        let members: MemberFilter
+        /// How many values it is asked for; nil where it is asked once.
+        let fanOut: FanOut?
+        /// What becomes of its value in the view, or of each of its values; nil where it passes as it is.
+        let shape: Shape?
+        /// The part whose value it is put into; nil where it is a member of the view.
+        let host: Int?
         /// The name and colon of the view's member.
         let label: [UInt8]
         /// The JSON text of the default value.
@@ -35,7 +40,7 @@ package final class AggregatePlan: Sendable {
         /// The name as an item of a structured field.
         let fieldItem: [UInt8]
 
-        init(_ draft: PartDraft, indexedDepth: Int) {
+        init(_ draft: PartDraft, shape: Shape?, indexedDepth: Int) {
             let definition = draft.definition
             name = definition.name
             target = definition.target
@@ -49,7 +54,9 @@ package final class AggregatePlan: Sendable {
             dependencies = draft.dependencies
             self.indexedDepth = indexedDepth
             pick = CompiledPointer(definition.pick)
-            members = MemberFilter(definition.members)
+            fanOut = draft.fanOut
+            self.shape = shape
+            host = draft.host
             var buffer = ByteBuffer()
             buffer.appendJSONString(definition.name)
             buffer.append(UInt8(ascii: ":"))
@@ -96,27 +103,5 @@ package final class AggregatePlan: Sendable {
     /// The numbers of the parts that `part` waits for.
     package func dependencies(of part: Int) -> [Int] {
         parts.indices.filter { parts[part].dependencies & 1 << UInt64($0) != 0 }
-    }
-}
-
-/// Which members of an object go into the view.
-struct MemberFilter: Sendable {
-    private let names: [[UInt8]]
-    private let keepsNamed: Bool
-    /// Whether there is anything to leave out.
-    let isActive: Bool
-
-    init(_ members: AggregateDefinition.Members) {
-        switch members {
-        case .all: (names, keepsNamed, isActive) = ([], false, false)
-        case .only(let names): (self.names, keepsNamed, isActive) = (names.map { Array($0.utf8) }, true, true)
-        case .allBut(let names): (self.names, keepsNamed, isActive) = (names.map { Array($0.utf8) }, false, true)
-        }
-    }
-
-    /// Whether the member `node` of the scanned `text` is kept.
-    func keeps(_ node: JSONNode, in text: Span<UInt8>) -> Bool {
-        for name in names where node.isNamed(name.span, in: text) { return keepsNamed }
-        return !keepsNamed
     }
 }

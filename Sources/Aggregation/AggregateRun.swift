@@ -1,11 +1,12 @@
 import ByteBuffers
 import JSON
 
-/// What the owner of a run has to do.
+/// What the owner of a run has to do. Calls have numbers: the first call of a part has the part's number, further ones of
+/// parts that fan out have those behind the last part.
 package enum AggregateAction: Equatable, Sendable, BitwiseCopyable {
-    /// Send the request of this part.
+    /// Send the request of this call.
     case start(Int)
-    /// Stop the request of this part: nobody waits for its answer any more.
+    /// Stop the request of this call: nobody waits for its answer any more.
     case cancel(Int)
     /// The run has its outcome.
     case finished
@@ -36,6 +37,10 @@ package struct AggregateRun: ~Copyable {
     package static let maximumAnswer = 8 * 1024 * 1024
     /// How deep arrays and objects of an answer may nest.
     package static let maximumDepth = 128
+    /// The greatest size of all answers of a view together, in bytes.
+    package static let maximumAnswers = 32 * 1024 * 1024
+    /// The most calls of a view beside the first ones of its parts.
+    package static let maximumCalls = 1024
 
     /// Where a part is.
     package enum PartState: UInt8, Sendable, BitwiseCopyable {
@@ -44,8 +49,31 @@ package struct AggregateRun: ~Copyable {
 
     struct PartRecord: BitwiseCopyable {
         var state = PartState.waiting
+        /// Why it failed; of one that fans out, why the first of its values failed that did.
         var failure: PartFailure?
+        /// The status of its last answer.
         var status: UInt16 = 0
+        private var firstValue = 0
+        private var valueCount = 0
+        /// The first value that was not asked for yet.
+        var nextValue = 0
+        /// Its calls in flight.
+        var running = 0
+        /// How many of its values have no answer.
+        var missing = 0
+
+        /// The values it asks for.
+        var values: Range<Int> {
+            get { firstValue..<(firstValue + valueCount) }
+            set { (firstValue, valueCount) = (newValue.lowerBound, newValue.count) }
+        }
+    }
+
+    struct CallRecord: BitwiseCopyable {
+        var part: Int
+        /// The value it asks for, -1 where it asks for none or for all.
+        var value = -1
+        var isRunning = false
         var target = ByteRange()
         var headerLines = ByteRange()
         var body = ByteRange()
@@ -59,19 +87,23 @@ package struct AggregateRun: ~Copyable {
     package private(set) var outcome: AggregateOutcome?
 
     var answers = PartAnswers()
-    private var records = PlainList<PartRecord>()
-    private var requests = ByteBuffer()
-    private var scratch = ByteBuffer()
-    private var actions = PlainList<AggregateAction>()
+    var values: FanOutValues
+    var records = PlainList<PartRecord>()
+    var calls = PlainList<CallRecord>()
+    var requests = ByteBuffer()
+    var scratch = ByteBuffer()
+    var actions = PlainList<AggregateAction>()
     private var nextActionIndex = 0
-    private var answeredMask: UInt64 = 0
-    private var failedMask: UInt64 = 0
+    var answeredMask: UInt64 = 0
+    var failedMask: UInt64 = 0
+    private var received = 0
     private let hashSeed: UInt64
 
     /// A run that can be used for one view after another. `hashSeed` is a random number: upstreams that know it could
     /// make the member names of their answers collide.
     package init(hashSeed: UInt64) {
         self.hashSeed = hashSeed
+        values = FanOutValues(seed: hashSeed)
     }
 
     // MARK: - Beginning
@@ -81,14 +113,19 @@ package struct AggregateRun: ~Copyable {
         reset()
         self.plan = plan
         records.append(repeating: PartRecord(), count: plan.parts.count)
+        for part in plan.parts.indices { calls.append(CallRecord(part: part)) }
         answers.grow(to: plan.parts.count, hashSeed: hashSeed)
         inputs.prepare(for: plan.inputs)
     }
 
     /// Forgets the view, its plan and its answers; memory of an uncommonly large one is given back.
     package mutating func reset() {
-        for part in 0..<records.count { answers[part].reset() }
+        for call in 0..<calls.count { answers[call].reset() }
+        answers.shrink(to: Self.keptAnswers)
+        calls.removeAll(keeping: 256)
         records.removeAll()
+        values.removeAll()
+        received = 0
         requests.removeAll(keeping: 64 * 1024)
         scratch.removeAll(keeping: 64 * 1024)
         actions.removeAll()
@@ -97,6 +134,18 @@ package struct AggregateRun: ~Copyable {
         failedMask = 0
         outcome = nil
         plan = nil
+    }
+
+    /// How many answers keep their memory for the next view.
+    private static let keptAnswers = 64
+
+    /// A further call of `part`, for this value; nil where there are too many.
+    mutating func addCall(of part: Int, for value: Int) -> Int? {
+        guard let plan, calls.count - plan.parts.count < Self.maximumCalls else { return nil }
+        let call = calls.count
+        calls.append(CallRecord(part: part, value: value))
+        if answers.count <= call { answers.grow(to: max(call + 1, answers.count * 2), hashSeed: hashSeed) }
+        return call
     }
 
     /// Starts every part whose inputs are there.
@@ -115,111 +164,137 @@ package struct AggregateRun: ~Copyable {
         return actions[nextActionIndex - 1]
     }
 
-    // MARK: - Requests of parts that were started
+    // MARK: - Requests of calls that were started
+
+    /// The part that a call belongs to.
+    package func part(of call: Int) -> Int { calls[call].part }
+
+    /// How many calls there are so far.
+    package var callCount: Int { calls.count }
 
     /// The path and query to send.
     @_lifetime(borrow self)
-    package borrowing func target(of part: Int) -> Span<UInt8> { requests.span(records[part].target) }
+    package borrowing func target(of call: Int) -> Span<UInt8> { requests.span(calls[call].target) }
 
     /// The fields to send, as lines that end with CR LF; empty for none.
     @_lifetime(borrow self)
-    package borrowing func headerLines(of part: Int) -> Span<UInt8> { requests.span(records[part].headerLines) }
+    package borrowing func headerLines(of call: Int) -> Span<UInt8> { requests.span(calls[call].headerLines) }
 
     /// The body to send, JSON; empty where the part has none.
     @_lifetime(borrow self)
-    package borrowing func body(of part: Int) -> Span<UInt8> { requests.span(records[part].body) }
+    package borrowing func body(of call: Int) -> Span<UInt8> { requests.span(calls[call].body) }
+
+    /// Whether an answer to a call is part of the view.
+    func hasAnswer(_ call: Int) -> Bool { !calls[call].isRunning && answers[call].value != nil }
 
     /// Where a part is.
     package func state(of part: Int) -> PartState { records[part].state }
 
-    /// Why a part failed, or nil.
+    /// Why a part failed, or some of the values that it asks for; or nil.
     package func failure(of part: Int) -> PartFailure? { records[part].failure }
 
-    /// The status that a part answered with, 0 where no head of an answer came.
+    /// How many of the values that a part asks for have no answer; 0 for a part that asks once.
+    package func missingValues(of part: Int) -> Int { records[part].missing }
+
+    /// The status that a part was answered with last, 0 where no head of an answer came.
     package func status(of part: Int) -> UInt16 { records[part].status }
 
     // MARK: - Events
 
-    /// The head of an answer to `part` came. What an earlier attempt may have left is forgotten.
-    package mutating func answerBegan(_ part: Int, status: UInt16) {
-        guard isRunning(part) else { return }
-        answers[part].reset()
-        records[part].status = status
+    /// The head of an answer came. What an earlier attempt may have left is forgotten.
+    package mutating func answerBegan(_ call: Int, status: UInt16) {
+        guard isRunning(call) else { return }
+        answers[call].reset()
+        records[calls[call].part].status = status
         if !(200...299).contains(status) || status == 206 {
-            fail(part, PartFailure(.badStatus, status: status), isInFlight: true)
+            fail(call, PartFailure(.badStatus, status: status), isInFlight: true)
         }
     }
 
     /// The answer has this `Cache-Control` field (each line of it).
-    package mutating func answerHas(cacheControl value: Span<UInt8>, _ part: Int) {
-        if isRunning(part) { answers[part].freshness.read(cacheControl: value) }
+    package mutating func answerHas(cacheControl value: Span<UInt8>, _ call: Int) {
+        if isRunning(call) { answers[call].freshness.read(cacheControl: value) }
     }
 
     /// The answer has this `Age` field.
-    package mutating func answerHas(age value: Span<UInt8>, _ part: Int) {
-        if isRunning(part) { answers[part].freshness.read(age: value) }
+    package mutating func answerHas(age value: Span<UInt8>, _ call: Int) {
+        if isRunning(call) { answers[call].freshness.read(age: value) }
     }
 
     /// The answer has this `Vary` field (each line of it).
-    package mutating func answerHas(vary value: Span<UInt8>, _ part: Int) {
-        guard isRunning(part) else { return }
-        if !answers[part].vary.isEmpty { answers[part].vary.append(UInt8(ascii: ",")) }
-        answers[part].vary.append(value)
+    package mutating func answerHas(vary value: Span<UInt8>, _ call: Int) {
+        guard isRunning(call) else { return }
+        if !answers[call].vary.isEmpty { answers[call].vary.append(UInt8(ascii: ",")) }
+        answers[call].vary.append(value)
     }
 
     /// The answer has this `Content-Encoding` field. Nothing encoded was asked for, and nothing is decoded here: so a
     /// small answer cannot become a large one.
-    package mutating func answerHas(contentEncoding value: Span<UInt8>, _ part: Int) {
-        guard isRunning(part), !value.trimmed.isEmpty, !value.trimmed.equalsIgnoringCase("identity") else { return }
-        fail(part, PartFailure(.invalidJSON), isInFlight: true)
+    package mutating func answerHas(contentEncoding value: Span<UInt8>, _ call: Int) {
+        guard isRunning(call), !value.trimmed.isEmpty, !value.trimmed.equalsIgnoringCase("identity") else { return }
+        fail(call, PartFailure(.invalidJSON), isInFlight: true)
     }
 
     /// The answer has this `Content-Length`: one that is too large is refused before it is read.
-    package mutating func answerHas(contentLength length: UInt64, _ part: Int) {
-        guard isRunning(part), length > UInt64(Self.maximumAnswer) else { return }
-        fail(part, PartFailure(.tooLarge), isInFlight: true)
+    package mutating func answerHas(contentLength length: UInt64, _ call: Int) {
+        guard isRunning(call), length > UInt64(Self.maximumAnswer) else { return }
+        fail(call, PartFailure(.tooLarge), isInFlight: true)
     }
 
     /// Bytes of the answer's body came.
-    package mutating func answerReceived(_ bytes: Span<UInt8>, _ part: Int) {
-        guard isRunning(part) else { return }
-        if answers[part].body.count + bytes.count > Self.maximumAnswer {
-            fail(part, PartFailure(.tooLarge), isInFlight: true)
+    package mutating func answerReceived(_ bytes: Span<UInt8>, _ call: Int) {
+        guard isRunning(call) else { return }
+        if answers[call].body.count + bytes.count > Self.maximumAnswer || received + bytes.count > Self.maximumAnswers {
+            fail(call, PartFailure(.tooLarge), isInFlight: true)
         } else {
-            answers[part].body.append(bytes)
+            received += bytes.count
+            answers[call].body.append(bytes)
         }
     }
 
     /// The answer is whole.
-    package mutating func answerEnded(_ part: Int) {
-        guard isRunning(part), let plan else { return }
-        if let failure = answers[part].readBody(plan.parts[part]) {
-            fail(part, failure, isInFlight: false)
+    package mutating func answerEnded(_ call: Int) {
+        guard isRunning(call), let plan else { return }
+        let part = calls[call].part
+        if let failure = answers[call].readBody(plan.parts[part]) {
+            fail(call, failure, isInFlight: false)
             return
         }
-        records[part].state = .answered
-        answeredMask |= 1 << UInt64(part)
+        calls[call].isRunning = false
+        records[part].running -= 1
+        if let fanOut = plan.parts[part].fanOut {
+            guard takeValues(of: call, fanOut) else { return }
+        } else {
+            complete(part)
+        }
         settle()
     }
 
-    /// The part's request failed, retries included.
-    package mutating func partFailed(_ part: Int, _ failure: PartFailure) {
-        guard isRunning(part) else { return }
-        fail(part, failure, isInFlight: false)
+    /// The call's request failed, retries included.
+    package mutating func partFailed(_ call: Int, _ failure: PartFailure) {
+        guard isRunning(call) else { return }
+        fail(call, failure, isInFlight: false)
     }
 
     /// The time of the whole view is over: optional parts get their defaults, a required one that is missing fails it.
+    /// Of parts that fan out, values that were answered stay.
     package mutating func viewTimedOut() {
         guard outcome == nil, let plan else { return }
         let timeout = PartFailure(.timeout)
         for part in 0..<records.count where isOpen(part) && !plan.parts[part].isOptional {
-            fail(part, timeout, isInFlight: records[part].state == .running)
+            cancelCalls(of: part)
+            _ = mark(part, timeout)
             return
         }
         for part in 0..<records.count where isOpen(part) {
-            if records[part].state == .running { cancel(part) }
-            records[part].state = .failed
-            records[part].failure = timeout
+            cancelCalls(of: part)
+            if records[part].state == .running, !records[part].values.isEmpty {
+                failOpenValues(of: part, timeout)
+                complete(part)
+            } else {
+                records[part].state = .failed
+                records[part].failure = timeout
+            }
         }
         finish(.view(isPartial: true))
     }
@@ -229,110 +304,33 @@ package struct AggregateRun: ~Copyable {
         if outcome == nil { finish(.abandoned) }
     }
 
-    // MARK: - Rules
+    // MARK: - Ends
 
-    private func isRunning(_ part: Int) -> Bool {
-        outcome == nil && part < records.count && records[part].state == .running
+    private func isRunning(_ call: Int) -> Bool { outcome == nil && call < calls.count && calls[call].isRunning }
+
+    func isOpen(_ part: Int) -> Bool { records[part].state == .waiting || records[part].state == .running }
+
+    /// Stops the calls of a part.
+    private mutating func cancelCalls(of part: Int) {
+        if records[part].running == 0 { return }
+        for call in 0..<calls.count where calls[call].part == part && calls[call].isRunning { cancel(call) }
     }
 
-    private func isOpen(_ part: Int) -> Bool {
-        records[part].state == .waiting || records[part].state == .running
-    }
-
-    /// A part failed: a required one fails the view.
-    private mutating func fail(_ part: Int, _ failure: PartFailure, isInFlight: Bool) {
-        if isInFlight { cancel(part) }
-        if mark(part, failure) { settle() }
-    }
-
-    /// Notes a failure; false where it has ended the run.
-    private mutating func mark(_ part: Int, _ failure: PartFailure) -> Bool {
-        guard let plan else { return false }
-        records[part].state = .failed
-        records[part].failure = failure
-        failedMask |= 1 << UInt64(part)
-        if plan.parts[part].isOptional { return true }
-        let status = failure.viewStatus(pathHoldsInput: plan.parts[part].pathHoldsInput)
-        finish(.failed(status: status, part: part, failure))
-        return false
-    }
-
-    /// Starts what can start, fails what waits for a part that failed, until nothing changes; and ends the run when no
-    /// part is open any more.
-    private mutating func settle() {
-        guard outcome == nil, let plan else { return }
-        var hasChanged = true
-        while hasChanged {
-            hasChanged = false
-            for part in 0..<records.count where records[part].state == .waiting {
-                let needed = plan.parts[part].dependencies
-                var problem: PartFailure?
-                if needed & failedMask != 0 {
-                    problem = PartFailure(.missingInput)
-                } else if needed & ~answeredMask == 0 {
-                    problem = write(plan.parts[part], part)
-                } else {
-                    continue
-                }
-                guard let problem else {
-                    records[part].state = .running
-                    actions.append(.start(part))
-                    continue
-                }
-                if !mark(part, problem) { return }
-                hasChanged = true
-            }
-        }
-        for part in 0..<records.count where isOpen(part) { return }
-        finish(.view(isPartial: failedMask != 0))
-    }
-
-    /// Writes the request of a part whose inputs are there.
-    private mutating func write(_ part: AggregatePlan.Part, _ number: Int) -> PartFailure? {
-        var start = requests.count
-        if let problem = expand(part.pathTemplate) { return Self.failure(problem) }
-        records[number].target = ByteRange(start: start, count: requests.count - start)
-        start = requests.count
-        for field in part.headerTemplates {
-            let line = requests.count
-            requests.append(field.name.span)
-            requests.append(": ")
-            if let problem = expand(field.value) {
-                requests.truncate(to: line)
-                // A field that the client did not send is not sent on; a value that a part owes is not done without.
-                if problem == TemplateProblem(kind: .missing, isClients: true) { continue }
-                return Self.failure(problem)
-            }
-            requests.append("\r\n")
-        }
-        records[number].headerLines = ByteRange(start: start, count: requests.count - start)
-        guard let body = part.bodyTemplate else { return nil }
-        start = requests.count
-        if let problem = expand(body) { return Self.failure(problem) }
-        records[number].body = ByteRange(start: start, count: requests.count - start)
-        return nil
-    }
-
-    private mutating func expand(_ template: Template) -> TemplateProblem? {
-        template.append(to: &requests, inputs: inputs, answers: answers, scratch: &scratch)
-    }
-
-    private static func failure(_ problem: TemplateProblem) -> PartFailure {
-        PartFailure(problem.kind == .missing ? .missingInput : .badInput, isClients: problem.isClients)
-    }
-
-    private mutating func cancel(_ part: Int) {
+    /// Stops a call.
+    mutating func cancel(_ call: Int) {
+        calls[call].isRunning = false
+        records[calls[call].part].running -= 1
         // What was not yet begun need not be stopped.
-        for index in nextActionIndex..<actions.count where actions[index] == .start(part) {
+        for index in nextActionIndex..<actions.count where actions[index] == .start(call) {
             actions.remove(at: index)
             return
         }
-        actions.append(.cancel(part))
+        actions.append(.cancel(call))
     }
 
-    private mutating func finish(_ outcome: AggregateOutcome) {
+    mutating func finish(_ outcome: AggregateOutcome) {
         for part in 0..<records.count where isOpen(part) {
-            if records[part].state == .running { cancel(part) }
+            cancelCalls(of: part)
             records[part].state = .cancelled
         }
         self.outcome = outcome

@@ -80,6 +80,14 @@ struct PartAnswers: ~Copyable {
         count = wanted
     }
 
+    /// Gives back the memory of answers beyond `kept`.
+    mutating func shrink(to kept: Int) {
+        guard count > kept, let base else { return }
+        // SAFETY: the answers from `kept` to `count` are initialised, and no longer counted afterwards.
+        (base + kept).deinitialize(count: count - kept)
+        count = kept
+    }
+
     subscript(index: Int) -> PartAnswer {
         unsafeAddress {
             precondition(index >= 0 && index < count, "part out of range")

@@ -20,6 +20,8 @@ package struct PartFailure: Equatable, Sendable, BitwiseCopyable {
         case tooLarge
         /// `pick` leads to nothing in the answer.
         case missingValue
+        /// There are more values to ask for than may be.
+        case tooManyValues
         /// A value that the request needs is not there: the client did not send it, or a part did not answer with it.
         case missingInput
         /// A value that the request needs cannot stand in its place.
@@ -45,6 +47,7 @@ package struct PartFailure: Equatable, Sendable, BitwiseCopyable {
             case .invalidJSON: "invalid_json"
             case .tooLarge: "too_large"
             case .missingValue: "missing_value"
+            case .tooManyValues: "too_many_values"
             case .missingInput: "missing_input"
             case .badInput: "bad_input"
             case .cancelled: "cancelled"
@@ -68,14 +71,16 @@ package struct PartFailure: Equatable, Sendable, BitwiseCopyable {
     /// The status of a view whose required part failed so (routes.json, "Status and failure").
     ///
     /// 400 and 422 of a part count as the client's doing only where the part's path holds something that it sent.
-    func viewStatus(pathHoldsInput: Bool) -> UInt16 {
+    /// What is missing for one value of many is not what the client has asked for.
+    func viewStatus(pathHoldsInput: Bool, isOfMany: Bool = false) -> UInt16 {
         switch reason {
         case .timeout: 504
         case .circuitOpen, .upstreamOverloaded, .noHealthyEndpoint: 503
         case .missingInput, .badInput: isClients ? 400 : 502
         case .badStatus:
             switch status {
-            case 401, 403, 404, 410: status
+            case 401, 403: status
+            case 404, 410: isOfMany ? 502 : status
             case 400, 422: pathHoldsInput ? status : 502
             default: 502
             }

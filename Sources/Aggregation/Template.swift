@@ -40,6 +40,10 @@ package struct Template: Sendable {
         case literal(ByteRange)
         /// An input of the request.
         case input(slot: Int, Place)
+        /// The value that a part which fans out asks for.
+        case each(Place)
+        /// All values that it asks for, with commas between them, or as an array.
+        case eachOfAll(Place)
         /// What a pointer leads to in a part's answer.
         case part(Int, pointer: Int, Place)
         /// From here to `endString`, pieces are joined and written as one JSON string.
@@ -72,19 +76,32 @@ package struct Template: Sendable {
     let pointerDepths: [(part: Int, depth: Int)]
 
     /// Whether the text is always the same.
-    package var isConstant: Bool { partMask == 0 && !usesInputs }
+    package var isConstant: Bool { partMask == 0 && !usesInputs && !usesValues }
+
+    /// Whether what a part fans out over stands in it.
+    var usesValues: Bool {
+        pieces.contains {
+            switch $0 {
+            case .each, .eachOfAll: true
+            default: false
+            }
+        }
+    }
 
     /// Appends the text for inputs of a request, where no part is referred to. After a problem nothing is appended.
     package func append(
         to output: inout ByteBuffer, inputs: borrowing TemplateInputs, scratch: inout ByteBuffer
     ) -> TemplateProblem? {
-        append(to: &output, inputs: inputs, answers: PartAnswers(), scratch: &scratch)
+        append(
+            to: &output, inputs: inputs, answers: PartAnswers(), values: FanOutValues(seed: 0), asked: 0..<0,
+            scratch: &scratch)
     }
 
-    /// Appends the text. After a problem nothing is appended. `scratch` is overwritten.
+    /// Appends the text. After a problem nothing is appended. `scratch` is overwritten. What is asked for are the values
+    /// with the numbers `asked`.
     func append(
         to output: inout ByteBuffer, inputs: borrowing TemplateInputs, answers: borrowing PartAnswers,
-        scratch: inout ByteBuffer
+        values: borrowing FanOutValues, asked: Range<Int>, scratch: inout ByteBuffer
     ) -> TemplateProblem? {
         let start = output.count
         var isInString = false
@@ -104,6 +121,10 @@ package struct Template: Sendable {
             case .input(let slot, let place):
                 isClients = true
                 problem = Self.append(inputs, slot, place, to: &output, scratch: &scratch)
+            case .each(let place):
+                problem = values.append(asked.lowerBound, place, to: &output, scratch: &scratch)
+            case .eachOfAll(let place):
+                problem = values.append(all: asked, place, to: &output)
             case .part(let part, let pointer, let place):
                 problem = Self.append(answers[part], pointers[pointer], place, to: &output, scratch: &scratch)
             }
@@ -159,7 +180,7 @@ package struct Template: Sendable {
     }
 
     /// Appends a value encoded for its place.
-    private static func append(
+    static func append(
         _ value: Span<UInt8>, _ place: Place, to output: inout ByteBuffer
     ) -> TemplateProblem.Kind? {
         if value.count > Kind.path.maximumLength { return .unusable }

@@ -30,6 +30,8 @@ package struct TemplateScope {
 
     private let pathParameters: [PathParameter]
     private let partNames: [String]
+    /// How the part whose templates are compiled fans out.
+    var fanOut = FanOutKind.none
     /// What the templates compiled so far need of a request.
     package private(set) var inputs = TemplateInputTable()
     /// Whether one of them needs the user.
@@ -144,6 +146,9 @@ package struct TemplateScope {
             for token in tokens {
                 switch token {
                 case .byte(let byte): builder.append(byte)
+                case .reference(.eachOfAll):
+                    errors.append(
+                        TemplateError(offset: 0, message: "{each,} is an array: it cannot stand in a longer text"))
                 case .reference(let reference): builder.append(reference, .jsonString)
                 }
             }
@@ -226,6 +231,10 @@ package struct TemplateScope {
             }
             return .input(inputs.slot(for: .header, named: name), isRest: false)
         }
+        if text == "each" || text == "each," {
+            guard fanOut == (text == "each" ? .each : .batch) else { throw failure(fanOut.refusal(of: text)) }
+            return text == "each" ? .each : .eachOfAll
+        }
         let part = partNames.firstIndex(of: first)
         if tokens.count > 1 {
             if let part { return .part(part, JSONPointer(Array(tokens.dropFirst()))) }
@@ -290,6 +299,20 @@ package struct TemplateScope {
     }
 }
 
+/// Whether a part asks once, for each of many values, or once for all of them.
+enum FanOutKind {
+    case none, each, batch
+
+    /// Why `{text}` cannot stand in a template.
+    func refusal(of text: String) -> String {
+        switch self {
+        case .none: "{\(text)} needs a part with \"each\" or \"batch\""
+        case .each: "a part with \"each\" asks for one value at a time: write {each}"
+        case .batch: "a part with \"batch\" asks for all values at once: write {each,}"
+        }
+    }
+}
+
 /// A byte of a template's text, or a reference in it.
 enum TemplateToken {
     case byte(UInt8)
@@ -299,6 +322,8 @@ enum TemplateToken {
 /// What a place of a template is filled with.
 enum TemplateReference {
     case input(Int, isRest: Bool)
+    case each
+    case eachOfAll
     case part(Int, JSONPointer)
 }
 
@@ -334,6 +359,8 @@ private struct TemplateBuilder {
         case .input(let slot, let isRest):
             usesInputs = true
             pieces.append(.input(slot: slot, isRest && place == .path ? .pathRest : place))
+        case .each: pieces.append(.each(place))
+        case .eachOfAll: pieces.append(.eachOfAll(place))
         case .part(let part, let pointer):
             partMask |= 1 << UInt64(part)
             pieces.append(.part(part, pointer: pointers.count, place))

@@ -10,6 +10,7 @@ package struct ViewComposer: ~Copyable {
     private var varyRange = ByteRange()
     private var entityTagRange = ByteRange()
     private var variance = VaryList()
+    private var writer = ViewWriter()
     private var entityTag: EntityTag?
 
     package init() {}
@@ -31,23 +32,25 @@ package struct ViewComposer: ~Copyable {
     package borrowing func etag() -> Span<UInt8> { fields.span(entityTagRange) }
 
     /// Appends the view of `run`, whose outcome is a view, to `body`, and makes the values of the fields.
-    package mutating func compose(_ run: borrowing AggregateRun, into body: inout ByteBuffer) {
+    ///
+    /// - Returns: Whether it is whole; not where it would be larger than a view may be.
+    @discardableResult
+    package mutating func compose(_ run: borrowing AggregateRun, into body: inout ByteBuffer) -> Bool {
         fields.removeAll(keeping: 4096)
         variance.removeAll()
         entityTag = nil
         (partialRange, cacheControlRange) = (ByteRange(), ByteRange())
         (varyRange, entityTagRange) = (ByteRange(), ByteRange())
-        guard let plan = run.plan, case .view(let isPartial)? = run.outcome else { return }
+        guard let plan = run.plan, case .view(let isPartial)? = run.outcome else { return false }
         let start = body.count
+        writer.reset()
         body.append(UInt8(ascii: "{"))
-        for part in plan.parts.indices {
-            if part > 0 { body.append(UInt8(ascii: ",")) }
+        var isFirst = true
+        for part in plan.parts.indices where plan.parts[part].host == nil {
+            if !isFirst { body.append(UInt8(ascii: ",")) }
+            isFirst = false
             body.append(contentsOf: plan.parts[part].label)
-            if run.state(of: part) == .answered, let value = run.answers[part].value {
-                Self.append(run.answers[part], value, plan.parts[part].members, to: &body)
-            } else {
-                body.append(contentsOf: plan.parts[part].defaultText)
-            }
+            writer.appendPart(part, of: run, to: &body)
         }
         if isPartial, plan.namesErrors { Self.appendErrors(run, plan, to: &body) }
         body.append(UInt8(ascii: "}"))
@@ -59,6 +62,7 @@ package struct ViewComposer: ~Copyable {
             entityTag = tag
             entityTagRange = append { tag.append(to: &$0) }
         }
+        return !writer.isTooLarge
     }
 
     /// Whether an `If-None-Match` field of this value makes the answer a 304 (RFC 9110 §13.1.2): for GET and HEAD only.
@@ -67,55 +71,6 @@ package struct ViewComposer: ~Copyable {
     }
 
     // MARK: - Body
-
-    private static func append(
-        _ answer: borrowing PartAnswer, _ value: JSONNodeID, _ members: MemberFilter, to body: inout ByteBuffer
-    ) {
-        let node = answer.index[value]
-        guard members.isActive, node.kind == .object || node.kind == .array else {
-            answer.appendBytes(of: node, to: &body)
-            return
-        }
-        if node.kind == .object {
-            appendMembers(answer, of: value, members, to: &body)
-            return
-        }
-        body.append(UInt8(ascii: "["))
-        var element = answer.index.firstChild(of: value)
-        var isFirst = true
-        while let current = element {
-            if !isFirst { body.append(UInt8(ascii: ",")) }
-            isFirst = false
-            let inner = answer.index[current]
-            if inner.kind == .object {
-                appendMembers(answer, of: current, members, to: &body)
-            } else {
-                answer.appendBytes(of: inner, to: &body)
-            }
-            element = answer.index.next(after: current)
-        }
-        body.append(UInt8(ascii: "]"))
-    }
-
-    /// Appends an object with the members that are kept, each with its bytes as received.
-    private static func appendMembers(
-        _ answer: borrowing PartAnswer, of object: JSONNodeID, _ members: MemberFilter, to body: inout ByteBuffer
-    ) {
-        body.append(UInt8(ascii: "{"))
-        var member = answer.index.firstChild(of: object)
-        var isFirst = true
-        while let current = member {
-            let node = answer.index[current]
-            if members.keeps(node, in: answer.body.span) {
-                if !isFirst { body.append(UInt8(ascii: ",")) }
-                isFirst = false
-                let start = Int(node.name.start)
-                body.append(answer.body.span(ByteRange(start: start, count: node.range.end - start)))
-            }
-            member = answer.index.next(after: current)
-        }
-        body.append(UInt8(ascii: "}"))
-    }
 
     /// Appends `,"_errors":{"user":{"reason":"bad_status","status":503}}`.
     private static func appendErrors(_ run: borrowing AggregateRun, _ plan: AggregatePlan, to body: inout ByteBuffer) {
@@ -127,6 +82,28 @@ package struct ViewComposer: ~Copyable {
             isFirst = false
             body.append(contentsOf: plan.parts[part].label)
             body.append("{\"reason\":\"")
+            body.append(failure.reason.word)
+            body.append(UInt8(ascii: "\""))
+            if failure.status > 0 {
+                body.append(",\"status\":")
+                body.appendDecimal(failure.status)
+            }
+            if run.missingValues(of: part) > 0 { appendMissing(run, part, to: &body) }
+            body.append(UInt8(ascii: "}"))
+        }
+        body.append(UInt8(ascii: "}"))
+    }
+
+    /// Appends `,"values":{"7":{"reason":"bad_status","status":404}}`: why which values have no answer.
+    private static func appendMissing(_ run: borrowing AggregateRun, _ part: Int, to body: inout ByteBuffer) {
+        body.append(",\"values\":{")
+        var isFirst = true
+        for value in run.records[part].values {
+            guard let failure = run.values[value].failure else { continue }
+            if !isFirst { body.append(UInt8(ascii: ",")) }
+            isFirst = false
+            body.appendJSONString(run.values.text(value))
+            body.append(":{\"reason\":\"")
             body.append(failure.reason.word)
             body.append(UInt8(ascii: "\""))
             if failure.status > 0 {
@@ -148,9 +125,9 @@ package struct ViewComposer: ~Copyable {
 
     private mutating func writeCaching(_ run: borrowing AggregateRun, _ plan: AggregatePlan, _ isPartial: Bool) {
         var freshness = Freshness.unlimited
-        for part in plan.parts.indices where run.state(of: part) == .answered {
-            freshness.restrict(to: run.answers[part].freshness)
-            variance.add(run.answers[part].vary.span)
+        for call in 0..<run.callCount where run.hasAnswer(call) {
+            freshness.restrict(to: run.answers[call].freshness)
+            variance.add(run.answers[call].vary.span)
         }
         // The templates read these fields of the request, so another value of them may be another view.
         let inputs = plan.inputs
@@ -166,7 +143,7 @@ package struct ViewComposer: ~Copyable {
 
 extension ByteBuffer {
     /// Appends a copy of `bytes`.
-    fileprivate mutating func append(contentsOf bytes: [UInt8]) {
+    mutating func append(contentsOf bytes: [UInt8]) {
         append(bytes.span)
     }
 
@@ -184,6 +161,11 @@ extension ByteBuffer {
             if failure.status > 0 {
                 append(";status=")
                 appendDecimal(failure.status)
+            }
+            let missing = run.missingValues(of: part)
+            if missing > 0 {
+                append(";values=")
+                appendDecimal(UInt(missing))
             }
         }
     }

@@ -44,9 +44,11 @@ final class AggregateExchange {
     fileprivate var plan: AggregateRoutePlan?
     private var composer = ViewComposer()
     private var body = ByteBuffer()
-    private var parts: [PartAttempt] = []
+    /// By the numbers of calls.
+    private var attempts: [PartAttempt] = []
     private lazy var deadline = ViewDeadline(self)
     private var isPerforming = false
+    private var isMeasured = false
 
     init(_ exchange: Exchange) {
         self.exchange = exchange
@@ -59,9 +61,8 @@ final class AggregateExchange {
     func begin(_ plan: AggregateRoutePlan) {
         self.plan = plan
         if exchange.isRecorded { exchange.beginComposition() }
-        while parts.count < plan.plan.parts.count { parts.append(PartAttempt(self, number: parts.count)) }
-        let isMeasured = exchange.snapshot?.measuresTime == true
-        for number in plan.plan.parts.indices { parts[number].forget(measuring: isMeasured) }
+        isMeasured = exchange.snapshot?.measuresTime == true
+        for number in plan.plan.parts.indices { attempt(number).forget(measuring: isMeasured) }
         run.prepare(plan.plan)
         exchange.head.fill(
             &run.inputs, plan.plan.inputs, exchange.captures, user: exchange.identity.user)
@@ -78,12 +79,20 @@ final class AggregateExchange {
         isPerforming = true
         while let action = run.nextAction() {
             switch action {
-            case .start(let part): parts[part].start()
-            case .cancel(let part): parts[part].stop()
+            case .start(let call):
+                if let plan, call >= plan.plan.parts.count { attempt(call).forget(measuring: isMeasured) }
+                attempt(call).start()
+            case .cancel(let call): attempt(call).stop()
             case .finished: respond()
             }
         }
         isPerforming = false
+    }
+
+    /// What carries out the call of this number.
+    private func attempt(_ call: Int) -> PartAttempt {
+        while attempts.count <= call { attempts.append(PartAttempt(self, number: attempts.count)) }
+        return attempts[call]
     }
 
     /// Ends what runs, without an answer.
@@ -115,7 +124,11 @@ final class AggregateExchange {
 
     private func respondWithView() {
         body.removeAll(keeping: 65_536)
-        composer.compose(run, into: &body)
+        guard composer.compose(run, into: &body) else {
+            body.removeAll(keeping: 65_536)
+            exchange.fail(.partFailed, detail: "the view would be too large")
+            return
+        }
         let isConditional = exchange.head.method == .get || exchange.head.method == .head
         let isUnmodified = isConditional && exchange.head.names(composer)
         if isUnmodified { exchange.marks.insert(.notModified) }
@@ -140,7 +153,8 @@ final class AggregateExchange {
         switch reason {
         case .timeout: "a part of the view did not come in time"
         case .badStatus: "a part of the view was answered with an error"
-        case .invalidJSON, .tooLarge, .missingValue: "a part of the view was answered with something unusable"
+        case .invalidJSON, .tooLarge, .missingValue, .tooManyValues:
+            "a part of the view was answered with something unusable"
         case .missingInput, .badInput: "a part of the view lacks a usable input"
         default: "a part of the view could not be had"
         }
@@ -150,20 +164,18 @@ final class AggregateExchange {
 
     /// The times of the part that took longest, and when the last part was over; nil where none was measured.
     var slowestTimes: (times: AttemptTimes, over: UInt64)? {
-        guard let plan else { return nil }
         var slowest = -1
         var over: UInt64 = 0
-        for number in plan.plan.parts.indices where parts[number].times.endedAt > 0 {
-            if slowest < 0 || parts[number].duration > parts[slowest].duration { slowest = number }
-            over = max(over, parts[number].times.endedAt)
+        for call in 0..<run.callCount where attempts[call].times.endedAt > 0 {
+            if slowest < 0 || attempts[call].duration > attempts[slowest].duration { slowest = call }
+            over = max(over, attempts[call].times.endedAt)
         }
-        return slowest < 0 ? nil : (parts[slowest].times, over)
+        return slowest < 0 ? nil : (attempts[slowest].times, over)
     }
 
     /// Whether a part was carried by a second connection.
     var tookSecondConnection: Bool {
-        guard let plan else { return false }
-        return plan.plan.parts.indices.contains { parts[$0].wasReplaced }
+        attempts.prefix(run.callCount).contains { $0.wasReplaced }
     }
 
     /// Counts what became of the parts.
@@ -179,32 +191,43 @@ final class AggregateExchange {
     func fillParts(_ record: inout AccessLogRecord) {
         guard let plan, let snapshot = exchange.snapshot else { return }
         for number in plan.plan.parts.indices {
-            let part = parts[number]
+            let (upstream, duration) = longestCall(of: number)
             var cause = ByteBuffer()
             if let failure = run.failure(of: number) { cause.append(failure.reason.word) }
             record.addPart(
-                plan.names[number], part.upstream < 0 ? [] : snapshot.upstreams[part.upstream].name,
-                status: run.status(of: number), cause: cause, duration: part.duration)
+                plan.names[number], upstream < 0 ? [] : snapshot.upstreams[upstream].name,
+                status: run.status(of: number), cause: cause, duration: duration)
         }
+    }
+
+    /// The upstream that a part was asked of, -1 for none, and how long it took; where it fans out, its longest call.
+    private func longestCall(of part: Int) -> (upstream: Int, duration: UInt64) {
+        var found = (upstream: -1, duration: UInt64(0))
+        for call in 0..<run.callCount where run.part(of: call) == part && attempts[call].upstream >= 0 {
+            found = (attempts[call].upstream, max(found.duration, attempts[call].duration))
+        }
+        return found
     }
 
     // MARK: - The end
 
     /// Tells of each part that was asked for.
     func eachCall(_ body: (RecordedAttempt, Int) -> Void) {
-        guard let plan else { return }
         var number = 0
-        for part in parts.prefix(plan.plan.parts.count) where part.span.start > 0 {
+        for attempt in attempts.prefix(run.callCount) where attempt.span.start > 0 {
             number += 1
-            body(part, number)
+            body(attempt, number)
         }
     }
 
-    /// Forgets the view.
+    /// Forgets the view; of one with uncommonly many calls, what carried them out, too.
     func finish() {
         plan = nil
         run.reset()
+        if attempts.count > Self.keptAttempts { attempts.removeLast(attempts.count - Self.keptAttempts) }
     }
+
+    private static let keptAttempts = 64
 }
 
 /// One attempt to get one part of a view.
@@ -224,6 +247,9 @@ private final class PartAttempt: RecordedAttempt {
 
     fileprivate var loop: EventLoop { view.exchange.worker.loop }
 
+    /// The part that the call is for.
+    private var part: Int { view.run.part(of: number) }
+
     /// Forgets the last view.
     func forget(measuring isMeasured: Bool) {
         forgetTimes(measuring: isMeasured)
@@ -234,9 +260,9 @@ private final class PartAttempt: RecordedAttempt {
     func start() {
         guard let plan = view.plan, let snapshot = view.exchange.snapshot else { return }
         let exchange = view.exchange
-        upstream = snapshot.upstream(for: plan.targets[number], exchange.decisions)
+        upstream = snapshot.upstream(for: plan.targets[part], exchange.decisions)
         let settings = snapshot.upstreams[upstream]
-        method = plan.methods[number]
+        method = plan.methods[part]
         framing = Self.framing(view.run, plan.plan, number)
         bodyIsAtHand = true
         timeouts = settings.timeouts
@@ -244,7 +270,7 @@ private final class PartAttempt: RecordedAttempt {
         beginSpan(of: exchange, at: begunAt)
         meter.begin(span, at: upstream, method: method, of: exchange)
         exchange.attempts += 1
-        deadline.schedule(after: plan.plan.parts[number].timeout)
+        deadline.schedule(after: plan.plan.parts[part].timeout)
         let hash = settings.hashKey.map { $0.hash(exchange) } ?? nil
         if !settings.group.start(self, random: exchange.worker.ids.next(), hash: hash) {
             fail(PartFailure(.upstreamOverloaded), .overloaded)
@@ -255,7 +281,7 @@ private final class PartAttempt: RecordedAttempt {
     func stop() {
         endSpan(of: view.exchange)
         cancel()
-        done(view.run.failure(of: number)?.reason == .timeout ? .viewTimeout : .cancelled)
+        done(view.run.failure(of: part)?.reason == .timeout ? .viewTimeout : .cancelled)
     }
 
     private func done(_ end: AttemptEnd) {
@@ -280,7 +306,7 @@ private final class PartAttempt: RecordedAttempt {
     // MARK: - The request
 
     private static func framing(_ run: borrowing AggregateRun, _ plan: AggregatePlan, _ number: Int) -> BodyFraming {
-        plan.parts[number].hasBody ? .length(UInt64(run.body(of: number).count)) : .none
+        plan.parts[run.part(of: number)].hasBody ? .length(UInt64(run.body(of: number).count)) : .none
     }
 
     override func writeHead(into buffer: inout ByteBuffer) {
@@ -294,12 +320,12 @@ private final class PartAttempt: RecordedAttempt {
         snapshot.upstreams[upstream].host.append(exchange.head, endpoint: endpoint, to: &buffer)
         buffer.append("\r\n")
         ForwardingHeaders.appendEndToEndFields(
-            of: exchange.head, policy: plan.policies[number], peerIsTrusted: exchange.identity.peerIsTrusted,
+            of: exchange.head, policy: plan.policies[part], peerIsTrusted: exchange.identity.peerIsTrusted,
             into: &buffer)
         Self.appendHeaderLines(view.run, number, to: &buffer)
         exchange.appendGatewayFields(spanID: span.spanID, to: &buffer)
         if case .length(let length) = framing {
-            if !plan.namesType[number] { buffer.append("Content-Type: application/json\r\n") }
+            if !plan.namesType[part] { buffer.append("Content-Type: application/json\r\n") }
             buffer.append("Content-Length: ")
             buffer.appendDecimal(length)
             buffer.append("\r\n")
@@ -327,10 +353,10 @@ private final class PartAttempt: RecordedAttempt {
         buffer.append(run.body(of: number))
     }
 
-    override var partName: [UInt8] { view.plan?.names[number] ?? [] }
+    override var partName: [UInt8] { view.plan?.names[part] ?? [] }
 
     override func appendMethod(to buffer: inout ByteBuffer) {
-        if let plan = view.plan { buffer.append(plan.plan.parts[number].method) }
+        if let plan = view.plan { buffer.append(plan.plan.parts[part].method) }
     }
 
     override func appendPath(to buffer: inout ByteBuffer) {

@@ -38,7 +38,7 @@ extension Cause {
         case .upstreamTruncated: self = .upstreamTruncated
         case .upstreamOverloaded, .circuitOpen, .noHealthyEndpoint: self = .upstreamOverloaded
         case .missingInput, .badInput: self = .missingInput
-        case .badStatus, .invalidJSON, .tooLarge, .missingValue, .cancelled: self = .partFailed
+        case .badStatus, .invalidJSON, .tooLarge, .missingValue, .tooManyValues, .cancelled: self = .partFailed
         case .internal: self = .internalError
         }
     }
@@ -182,6 +182,14 @@ extension AggregateDefinition.Part {
         defaultValue = section.defaultValue
         timeout = section.timeout.value
         pick = section.pick
+        into = section.into
+        fanOut = section.fanOut.map { section in
+            var fanOut = AggregateDefinition.FanOut(values: section.values, isBatch: section.isBatch)
+            fanOut.limit = section.limit
+            fanOut.concurrency = section.concurrency
+            fanOut.key = section.key
+            return fanOut
+        }
         members =
             switch section.members {
             case .all: .all

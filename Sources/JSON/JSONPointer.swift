@@ -61,6 +61,9 @@ package struct JSONPointer: Hashable, Sendable, CustomStringConvertible {
         return String(decoding: bytes, as: UTF8.self)
     }
 
+    /// Whether `token` names an element of an array.
+    package static func isArrayIndex(_ token: String) -> Bool { arrayIndex(token) != nil }
+
     /// The array index that `token` names (RFC 6901 §4): decimal digits without a leading zero; nil otherwise.
     static func arrayIndex(_ token: String) -> Int? {
         let digits = token.utf8

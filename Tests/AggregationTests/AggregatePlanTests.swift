@@ -106,7 +106,7 @@ func definition(_ parts: AggregateDefinition.Part...) -> AggregateDefinition {
             found == [
                 #"task name: there is a part "task" already"#,
                 #"query name: a part cannot be called "query": templates use that name for the request"#,
-                "a.b name: the name of a part cannot have dots and braces: templates could not say it",
+                "a.b name: the name of a part cannot have dots, braces and brackets: templates could not say it",
                 #"task path: at 0: expected "/" at the beginning of the path"#,
                 #"call method: "HE AD" is no method"#,
                 #"call members: "a" stands here twice"#,

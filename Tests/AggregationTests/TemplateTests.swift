@@ -52,7 +52,10 @@ enum Expansion: Equatable, CustomTestStringConvertible {
         var output = ByteBuffer()
         output.append("before")
         var scratch = ByteBuffer()
-        if let problem = compiled.append(to: &output, inputs: inputs, answers: answers, scratch: &scratch) {
+        if let problem = compiled.append(
+            to: &output, inputs: inputs, answers: answers, values: FanOutValues(seed: 0), asked: 0..<0,
+            scratch: &scratch)
+        {
             return output.text == "before" ? .problem(problem.kind) : .errors([])
         }
         return .text(String(output.text.dropFirst(6)))

@@ -169,6 +169,17 @@ struct SectionReader {
         return names
     }
 
+    /// A JSON pointer (RFC 6901).
+    func pointer(_ key: String, into target: inout JSONPointer) {
+        let found = parsed(key) { (text) throws(ValueProblem) in
+            guard let pointer = JSONPointer(parsing: text) else {
+                throw ValueProblem(expected: "a JSON pointer such as \"/data/items\"", found: text)
+            }
+            return pointer
+        }
+        if let found { target = found }
+    }
+
     // MARK: - Numbers, switches, choices
 
     /// A whole number in `range`. `2.0` is one (JSON Schema draft-07 §6.1.1); `2.5` is not.

@@ -29,9 +29,15 @@ package struct PartSection: Equatable, Sendable {
     /// `fields` or `omit`: which members are kept. Default: all.
     package var members = Members.all
 
+    /// `each` or `batch`: the part is asked for many values. Default: nil, it is asked once.
+    package var fanOut: FanOutSection?
+    /// `into`: where in another part's answer the value is put, `tasks.items[*].user`; the room that aggregates compiles it.
+    /// Default: nil, it is a member of the view.
+    package var into: String?
+
     static let keys = SectionKeys(
-        ["from", "get", "request", "optional", "default", "timeout", "pick", "fields", "omit"],
-        later: ["each", "maxFanOut", "concurrency", "batch", "output"])
+        ["from", "get", "request", "optional", "default", "timeout", "pick", "fields", "omit", "into"]
+            + FanOutSection.keys)
 
     /// Why a part cannot bear `name`, or nil where it can: templates have to be able to say it.
     static func reasonAgainst(name: String) -> String? {
@@ -67,17 +73,9 @@ package struct PartSection: Equatable, Sendable {
             }
         }
         section.duration("timeout", into: &timeout)
-        if let pick = section.parsed(
-            "pick",
-            { (text) throws(ValueProblem) in
-                guard let pointer = JSONPointer(parsing: text) else {
-                    throw ValueProblem(expected: "a JSON pointer such as \"/data/items\"", found: text)
-                }
-                return pointer
-            })
-        {
-            self.pick = pick
-        }
+        section.pointer("pick", into: &pick)
+        fanOut = FanOutSection(part: section)
+        into = section.string("into")
         let fields = section.names("fields")
         let omit = section.names("omit")
         if section.has("fields"), section.has("omit") {
@@ -98,15 +96,18 @@ package struct PartSection: Equatable, Sendable {
         case .only(let names): fields = .array(names.map { .string($0) })
         case .allBut(let names): omit = .array(names.map { .string($0) })
         }
-        return .section([
-            ("from", .string(from)),
-            ("request", request.effective),
-            ("optional", .bool(optional)),
-            ("default", optional ? defaultValue : nil),
-            ("timeout", .text(timeout)),
-            ("pick", .string(pick.description)),
-            ("fields", fields),
-            ("omit", omit),
-        ])
+        return .section(
+            [
+                ("from", .string(from)),
+                ("request", request.effective),
+            ] + (fanOut?.effective ?? []) + [
+                ("into", into.map { .string($0) }),
+                ("optional", .bool(optional)),
+                ("default", optional ? defaultValue : nil),
+                ("timeout", .text(timeout)),
+                ("pick", .string(pick.description)),
+                ("fields", fields),
+                ("omit", omit),
+            ])
     }
 }

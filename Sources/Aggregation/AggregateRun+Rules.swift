@@ -1,0 +1,177 @@
+import ByteBuffers
+import JSON
+
+/// What follows from what: which parts start, and what a failure means.
+extension AggregateRun {
+    /// Starts what can start, fails what waits for a part that failed, until nothing changes; and ends the run when no
+    /// part is open any more.
+    mutating func settle() {
+        guard outcome == nil, let plan else { return }
+        var hasChanged = true
+        while hasChanged {
+            hasChanged = false
+            for part in 0..<records.count where records[part].state == .waiting {
+                let needed = plan.parts[part].dependencies
+                var problem: PartFailure?
+                if needed & failedMask != 0 {
+                    problem = PartFailure(.missingInput)
+                } else if needed & ~answeredMask == 0 {
+                    records[part].state = .running
+                    problem = start(plan.parts[part], part)
+                    if outcome != nil { return }
+                    hasChanged = hasChanged || records[part].state == .answered
+                } else {
+                    continue
+                }
+                if let problem {
+                    if !mark(part, problem) { return }
+                    hasChanged = true
+                }
+            }
+        }
+        for part in 0..<records.count where isOpen(part) { return }
+        var isPartial = failedMask != 0
+        for part in 0..<records.count where records[part].failure != nil { isPartial = true }
+        finish(.view(isPartial: isPartial))
+    }
+
+    /// Begins with a part whose inputs are there.
+    private mutating func start(_ part: AggregatePlan.Part, _ number: Int) -> PartFailure? {
+        guard let fanOut = part.fanOut else { return call(number, part, asking: 0..<0) }
+        if let problem = gatherValues(fanOut, number), !part.isOptional { return problem }
+        let range = records[number].values
+        if range.isEmpty {
+            complete(number)
+        } else if fanOut.isBatch {
+            for value in range { values[value].state = .running }
+            return call(number, part, asking: range)
+        } else {
+            askForMore(number)
+        }
+        return nil
+    }
+
+    /// Writes the request of a call, and starts it.
+    private mutating func call(_ call: Int, _ part: AggregatePlan.Part, asking: Range<Int>) -> PartFailure? {
+        if let problem = write(part, call, asking) { return problem }
+        calls[call].isRunning = true
+        records[calls[call].part].running += 1
+        actions.append(.start(call))
+        return nil
+    }
+
+    /// Starts calls of a part that fans out, as many as may run at the same time; one that has no more is complete.
+    mutating func askForMore(_ part: Int) {
+        guard let plan, let fanOut = plan.parts[part].fanOut, outcome == nil else { return }
+        while records[part].running < fanOut.concurrency, records[part].nextValue < records[part].values.upperBound {
+            let value = records[part].nextValue
+            records[part].nextValue += 1
+            var problem: PartFailure? = PartFailure(.tooManyValues)
+            if let number = addCall(of: part, for: value) {
+                values[value].call = number
+                values[value].state = .running
+                problem = call(number, plan.parts[part], asking: value..<(value + 1))
+            }
+            if let problem, !valueFailed(value, of: part, problem) { return }
+        }
+        if records[part].running == 0, records[part].state == .running { complete(part) }
+    }
+
+    /// A part has its value.
+    mutating func complete(_ part: Int) {
+        records[part].state = .answered
+        answeredMask |= 1 << UInt64(part)
+    }
+
+    // MARK: - Failures
+
+    /// A call failed. What that means depends on how much hangs on it.
+    mutating func fail(_ call: Int, _ failure: PartFailure, isInFlight: Bool) {
+        let part = calls[call].part
+        if isInFlight {
+            cancel(call)
+        } else {
+            calls[call].isRunning = false
+            records[part].running -= 1
+        }
+        if calls[call].value >= 0 {
+            guard valueFailed(calls[call].value, of: part, failure) else { return }
+            askForMore(part)
+        } else if !mark(part, failure) {
+            return
+        }
+        settle()
+    }
+
+    /// One of a part's values has no answer; false where that has ended the run.
+    mutating func valueFailed(_ value: Int, of part: Int, _ failure: PartFailure) -> Bool {
+        values[value].state = .failed
+        values[value].failure = failure
+        records[part].missing += 1
+        guard let plan, plan.parts[part].isOptional else {
+            _ = mark(part, failure)
+            return false
+        }
+        if records[part].failure == nil { records[part].failure = failure }
+        return true
+    }
+
+    /// Gives up the values of a part that have no answer yet.
+    mutating func failOpenValues(of part: Int, _ failure: PartFailure) {
+        for value in records[part].values where values[value].state != .answered && values[value].state != .failed {
+            _ = valueFailed(value, of: part, failure)
+        }
+    }
+
+    /// Notes the failure of a whole part; false where it has ended the run.
+    mutating func mark(_ part: Int, _ failure: PartFailure) -> Bool {
+        guard let plan else { return false }
+        records[part].state = .failed
+        records[part].failure = failure
+        failedMask |= 1 << UInt64(part)
+        if plan.parts[part].isOptional { return true }
+        let status = failure.viewStatus(
+            pathHoldsInput: plan.parts[part].pathHoldsInput, isOfMany: plan.parts[part].fanOut != nil)
+        // The calls of a part that has failed are nobody's to wait for.
+        records[part].state = .running
+        finish(.failed(status: status, part: part, failure))
+        records[part].state = .failed
+        return false
+    }
+
+    // MARK: - Requests
+
+    private mutating func write(_ part: AggregatePlan.Part, _ call: Int, _ asked: Range<Int>) -> PartFailure? {
+        var start = requests.count
+        if let problem = expand(part.pathTemplate, asked) { return Self.failure(problem) }
+        calls[call].target = ByteRange(start: start, count: requests.count - start)
+        start = requests.count
+        for field in part.headerTemplates {
+            let line = requests.count
+            requests.append(field.name.span)
+            requests.append(": ")
+            if let problem = expand(field.value, asked) {
+                requests.truncate(to: line)
+                // A field that the client did not send is not sent on; a value that a part owes is not done without.
+                if problem == TemplateProblem(kind: .missing, isClients: true) { continue }
+                return Self.failure(problem)
+            }
+            requests.append("\r\n")
+        }
+        calls[call].headerLines = ByteRange(start: start, count: requests.count - start)
+        guard let body = part.bodyTemplate else { return nil }
+        start = requests.count
+        if let problem = expand(body, asked) { return Self.failure(problem) }
+        calls[call].body = ByteRange(start: start, count: requests.count - start)
+        return nil
+    }
+
+    private mutating func expand(_ template: Template, _ asked: Range<Int>) -> TemplateProblem? {
+        template.append(
+            to: &requests, inputs: inputs, answers: answers, values: values, asked: asked, scratch: &scratch)
+    }
+
+    private static func failure(_ problem: TemplateProblem) -> PartFailure {
+        PartFailure(problem.kind == .missing ? .missingInput : .badInput, isClients: problem.isClients)
+    }
+}

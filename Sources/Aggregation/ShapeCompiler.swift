@@ -1,0 +1,138 @@
+import JSON
+
+/// Makes the shapes of a view's parts: which members stay, and which parts are put where.
+struct ShapeCompiler {
+    private let drafts: [ShapeDraft]
+    private(set) var issues: [AggregateIssue] = []
+
+    init(_ parts: [PartDraft]) { drafts = parts.map { _ in ShapeDraft() } }
+
+    /// The shapes of the parts' values, by their numbers. In `parts` it is noted which part is put into which.
+    mutating func compile(_ parts: inout [PartDraft]) -> [Shape?] {
+        for index in parts.indices {
+            keepMembers(parts[index], in: value(index, parts))
+            guard let into = parts[index].definition.into else { continue }
+            do throws(AggregateIssue) {
+                parts[index].host = try join(index, into, parts)
+            } catch {
+                issues.append(error)
+            }
+        }
+        reportCycles(parts)
+        return parts.indices.map { value($0, parts).make() }
+    }
+
+    /// What is said of a part's value. Ways of other parts begin at the top of the answer, or at one of many values.
+    private func value(_ index: Int, _ parts: [PartDraft]) -> ShapeDraft {
+        if parts[index].fanOut != nil { return drafts[index] }
+        return drafts[index].place(parts[index].definition.pick.tokens.map { .named($0) })
+    }
+
+    // MARK: - Members
+
+    private mutating func keepMembers(_ part: PartDraft, in draft: ShapeDraft) {
+        switch part.definition.members {
+        case .all: break
+        case .only(let names):
+            draft.list()
+            // A name without a way means members of an object, or of the objects in an array.
+            if names.isEmpty || names.contains(where: { !$0.hasPrefix("/") }) { draft.ofElements().list() }
+            for (name, steps) in patterns(names, "fields", part) {
+                draft.keep(steps)
+                if steps.count == 1, !name.hasPrefix("/") { draft.ofElements().keep(steps) }
+            }
+        case .allBut(let names):
+            for (name, steps) in patterns(names, "omit", part) {
+                draft.omit(steps)
+                if steps.count == 1, !name.hasPrefix("/") { draft.ofElements().omit(steps) }
+            }
+        }
+    }
+
+    private mutating func patterns(
+        _ names: [String], _ key: String, _ part: PartDraft
+    ) -> [(name: String, steps: [ValuePath.Step])] {
+        names.compactMap { name in
+            if let steps = ValuePath.steps(pattern: name), !steps.isEmpty { return (name, steps) }
+            let message = "expected the name of a member or a JSON pointer such as /items/*/id, found \"\(name)\""
+            issues.append(AggregateIssue(part: part.definition.name, key: key, message: message))
+            return nil
+        }
+    }
+
+    // MARK: - Joins
+
+    /// Puts a part into another one, and says into which.
+    private func join(_ index: Int, _ into: String, _ parts: [PartDraft]) throws(AggregateIssue) -> Int {
+        let name = parts[index].definition.name
+        func failure(_ message: String) -> AggregateIssue { AggregateIssue(part: name, key: "into", message: message) }
+        var path: ValuePath
+        do throws(TemplateError) {
+            path = try ValuePath(parsing: into)
+        } catch {
+            throw failure(error.description)
+        }
+        guard let host = parts.firstIndex(where: { $0.definition.name == path.part }) else {
+            let hint = nearestName(to: path.part, among: parts.map(\.definition.name))
+            throw failure("there is no part \"\(path.part)\"" + (hint.map { ", did you mean \"\($0)\"?" } ?? ""))
+        }
+        guard host != index else { throw failure("a part cannot be put into itself") }
+        guard case .named(let member)? = path.steps.popLast() else {
+            throw failure("expected the name of a member at the end of \"\(into)\"")
+        }
+        if parts[host].fanOut != nil {
+            guard path.steps.first == .every else {
+                throw failure("\"\(path.part)\" has many values: write \(path.part)[*] to go through them")
+            }
+            path.steps.removeFirst()
+        } else {
+            let pick = parts[host].definition.pick.tokens.map { ValuePath.Step.named($0) }
+            guard path.steps.starts(with: pick) else {
+                throw failure("\"\(into)\" lies outside of what \"pick\" leaves of \"\(path.part)\"")
+            }
+        }
+        let key = try self.key(of: parts[index], beside: path, host, parts)
+        let draft = drafts[host].place(path.steps)
+        guard draft.join(member, part: index, key: key) else {
+            throw failure("another part is put to \"\(into)\" already")
+        }
+        return host
+    }
+
+    /// Where, seen from the object that a part's value is put into, the value stands that the part was asked with.
+    private func key(
+        of part: PartDraft, beside path: ValuePath, _ host: Int, _ parts: [PartDraft]
+    ) throws(AggregateIssue) -> CompiledPointer? {
+        func failure(_ message: String) -> AggregateIssue {
+            AggregateIssue(part: part.definition.name, key: "into", message: message)
+        }
+        guard let fanOut = part.fanOut, let values = part.values else {
+            // The many values of a host all get the one answer; elements of an array need not.
+            if path.steps.contains(.every) {
+                throw failure("one answer for many places: \"each\" or \"batch\" asks for each of them")
+            }
+            return nil
+        }
+        let key = values.steps.dropFirst(path.steps.count)
+        guard fanOut.source == host, values.steps.starts(with: path.steps), !key.contains(.every), !key.isEmpty else {
+            let asked = part.definition.fanOut?.values ?? ""
+            throw failure("it has to stand beside the values that are asked for, \(asked)")
+        }
+        return CompiledPointer(
+            JSONPointer(
+                key.map { step in
+                    if case .named(let name) = step { return name }
+                    return ""
+                }))
+    }
+
+    /// Reports parts that are put into each other.
+    private mutating func reportCycles(_ parts: [PartDraft]) {
+        let hosts = parts.map { $0.host.map { UInt64(1) << UInt64($0) } ?? 0 }
+        guard let cycle = PartGraph(dependencies: hosts).cycle() else { return }
+        let names = (cycle + [cycle[0]]).map { parts[$0].definition.name }.joined(separator: " → ")
+        issues.append(
+            AggregateIssue(
+                part: parts[cycle[0]].definition.name, key: "into", message: "parts are put into each other: \(names)"))
+    }
+}
