@@ -27,6 +27,8 @@ struct AggregateCompiler {
     private let definition: AggregateDefinition
     private(set) var scope: TemplateScope
     private(set) var issues: [AggregateIssue] = []
+    /// What the view looks like, once it is compiled.
+    private(set) var output: OutputTemplate?
 
     init(_ definition: AggregateDefinition) {
         self.definition = definition
@@ -51,9 +53,16 @@ struct AggregateCompiler {
         reportCycles(drafts)
         reportDeepFanOuts(drafts)
         guard issues.isEmpty else { return [] }
-        var shaping = ShapeCompiler(drafts)
+        let output = compileOutput(drafts)
+        var shaping = ShapeCompiler(drafts, hasOutput: definition.output != nil)
         let shapes = shaping.compile(&drafts)
         issues += shaping.issues
+        if let output {
+            reportUnused(drafts, output)
+            self.output = OutputTemplate(
+                template: output, shapes: shaping.shapes(of: output, drafts),
+                isObject: definition.output?.isObject == true)
+        }
         guard issues.isEmpty else { return [] }
         let depths = indexedDepths(drafts, shapes)
         return drafts.indices.map { AggregatePlan.Part(drafts[$0], shape: shapes[$0], indexedDepth: depths[$0]) }
@@ -239,15 +248,52 @@ struct AggregateCompiler {
         }
     }
 
+    /// Compiles what the view looks like; nil without a template, and where that is wrong.
+    private mutating func compileOutput(_ parts: [PartDraft]) -> Template? {
+        guard let value = definition.output else { return nil }
+        for part in parts where part.definition.isMerged {
+            report(
+                part.definition.name, "merge",
+                "\"output\" says what the view looks like: \"merge\" has no meaning beside it")
+        }
+        if definition.namesErrors, !value.isObject {
+            report(nil, "errors", "the errors become a member of the view, and \"output\" is no object")
+        }
+        var errors: [TemplateError] = []
+        scope.prefersParts = true
+        defer { scope.prefersParts = false }
+        let template = scope.compileBody(value, errors: &errors)
+        for error in errors { report(nil, "output", error.description) }
+        for (part, depth) in template?.pointerDepths ?? [] where depth > 0 && parts[part].fanOut != nil {
+            let name = parts[part].definition.name
+            report(nil, "output", "\"\(name)\" has many values: {\(name)} is an object of them, and has no way into it")
+        }
+        return template
+    }
+
+    /// Reports parts that are asked for and used nowhere.
+    private mutating func reportUnused(_ parts: [PartDraft], _ output: Template) {
+        let used = parts.reduce(output.partMask) { $0 | $1.dependencies }
+        for (number, part) in parts.enumerated() where part.host == nil && used & 1 << UInt64(number) == 0 {
+            let name = part.definition.name
+            report(name, "name", "nothing uses the part: write {\(name)} in \"output\", or \"into\"")
+        }
+    }
+
     /// How deep each answer is looked into: by its `pick`, its shape, and the ways of other parts into it.
     private func indexedDepths(_ parts: [PartDraft], _ shapes: [Shape?]) -> [Int] {
         // Where a part's value, or one of its values, stands in its answer.
         let tops = parts.map { $0.definition.pick.tokens.count + ($0.fanOut?.isBatch == true ? 1 : 0) }
         var depths = parts.indices.map { index in
-            tops[index] + max(shapes[index]?.depth ?? 0, parts[index].fanOut?.key.count ?? 0)
+            let merged = parts[index].definition.isMerged ? 1 : 0
+            return tops[index] + max(shapes[index]?.depth ?? 0, parts[index].fanOut?.key.count ?? 0, merged)
         }
         for (part, depth) in parts.flatMap(\.templates).flatMap(\.pointerDepths) {
             depths[part] = max(depths[part], depth)
+        }
+        for (index, pointer) in (output?.template.pointerDepths ?? []).enumerated() {
+            let depth = pointer.depth + (output?.shapes[index]?.depth ?? 0)
+            depths[pointer.part] = max(depths[pointer.part], depth)
         }
         for fanOut in parts.compactMap(\.fanOut) {
             let top = parts[fanOut.source].fanOut == nil ? 0 : tops[fanOut.source]

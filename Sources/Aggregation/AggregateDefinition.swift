@@ -45,6 +45,12 @@ package struct AggregateDefinition: Sendable {
         /// Of an object its members; of an array the members of the objects that are its elements. A name that begins
         /// with a slash is a JSON pointer from the part's value on, in which `*` stands for every member or element.
         package var members = Members.all
+        /// Members, or ways to them, and the names that they get.
+        package var renames: [(member: String, name: String)] = []
+        /// Members, or ways to them, that are objects, and whose members take their place.
+        package var flattened: [String] = []
+        /// Whether the members of the value become members of the view, instead of the value itself.
+        package var isMerged = false
         /// For whom it is asked many times; nil where it is asked once.
         package var fanOut: FanOut?
         /// Where in the answer of another part the value is put, as `task.user` or `tasks.items[*].user`; nil makes it a
@@ -56,6 +62,16 @@ package struct AggregateDefinition: Sendable {
             self.target = target
             self.path = path
         }
+    }
+
+    /// What happens where two members of one name meet in an object.
+    package enum Conflicts: Sendable {
+        /// The first one stays: a member that a service begins to send does not displace another one.
+        case first
+        /// The last one stays.
+        case last
+        /// The view fails.
+        case error
     }
 
     /// A part that is asked for many values.
@@ -81,6 +97,10 @@ package struct AggregateDefinition: Sendable {
     package var parts: [Part]
     /// For the whole view, in milliseconds.
     package var timeout: UInt64 = 5000
+    /// What the view looks like, a template; nil for an object with a member for each part.
+    package var output: JSONValue?
+    /// Which of two members of one name stays, where nobody knew beforehand that they would meet.
+    package var conflicts = Conflicts.first
     /// Whether a partial view names the failed parts in a member `_errors`.
     package var namesErrors = false
     /// The parameters of the route's pattern, in the order of their captures.

@@ -31,12 +31,16 @@ package final class AggregatePlan: Sendable {
         let fanOut: FanOut?
         /// What becomes of its value in the view, or of each of its values; nil where it passes as it is.
         let shape: Shape?
+        /// Whether the members of the value become members of the view.
+        let isMerged: Bool
         /// The part whose value it is put into; nil where it is a member of the view.
         let host: Int?
         /// The name and colon of the view's member.
         let label: [UInt8]
         /// The JSON text of the default value.
         let defaultText: [UInt8]
+        /// The members of a default value that is an object, for a part that is merged.
+        let defaultMembers: [(label: [UInt8], text: [UInt8])]
         /// The name as an item of a structured field.
         let fieldItem: [UInt8]
 
@@ -57,6 +61,8 @@ package final class AggregatePlan: Sendable {
             fanOut = draft.fanOut
             self.shape = shape
             host = draft.host
+            isMerged = definition.isMerged
+            defaultMembers = Self.members(of: definition.defaultValue)
             var buffer = ByteBuffer()
             buffer.appendJSONString(definition.name)
             buffer.append(UInt8(ascii: ":"))
@@ -66,8 +72,25 @@ package final class AggregatePlan: Sendable {
             defaultText = Array(buffer.text.utf8)
             fieldItem = StructuredItem.bytes(for: definition.name)
         }
+
+        private static func members(of value: JSONValue) -> [(label: [UInt8], text: [UInt8])] {
+            guard case .object(let members) = value else { return [] }
+            return members.map { member in
+                var label = ByteBuffer()
+                label.appendJSONString(member.name)
+                label.append(":")
+                var text = ByteBuffer()
+                text.appendJSON(member.value)
+                return (Array(label.text.utf8), Array(text.text.utf8))
+            }
+        }
     }
 
+    /// What the view looks like; nil for an object with a member for each part.
+    let output: OutputTemplate?
+    let conflicts: AggregateDefinition.Conflicts
+    /// Whether members of several parts become members of the view, where names can meet.
+    let isMixed: Bool
     /// The parts in file order.
     package let parts: [Part]
     /// For the whole view, in milliseconds.
@@ -92,6 +115,9 @@ package final class AggregatePlan: Sendable {
         guard compiler.issues.isEmpty else { throw AggregateRejection(issues: compiler.issues) }
         let graph = PartGraph(dependencies: compiled.map(\.dependencies))
         parts = compiled
+        output = compiler.output
+        conflicts = definition.conflicts
+        isMixed = compiled.contains { $0.isMerged }
         timeout = definition.timeout
         namesErrors = definition.namesErrors
         inputs = compiler.scope.inputs

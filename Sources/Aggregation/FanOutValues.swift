@@ -54,17 +54,19 @@ struct FanOutValues: ~Copyable {
     @_lifetime(borrow self)
     borrowing func text(_ index: Int) -> Span<UInt8> { texts.span(list[index].text) }
 
-    /// Adds a value to those from the number `first` on, unless it is among them.
-    mutating func add(_ text: borrowing Span<UInt8>, isString: Bool, from first: Int) {
+    /// Adds a value to those from the number `first` on, unless it is among them; returns its number.
+    @discardableResult
+    mutating func add(_ text: borrowing Span<UInt8>, isString: Bool, from first: Int) -> Int {
         if list.count * 2 >= buckets.count { spread() }
         let hash = text.hash64(seed: seed)
-        if find(text, hash, in: first..<list.count) != nil { return }
+        if let known = find(text, hash, in: first..<list.count) { return known }
         var value = Value(text: ByteRange(start: texts.count, count: text.count), isString: isString, hash: hash)
         texts.append(text)
         let bucket = bucket(of: hash)
         value.next = buckets[bucket]
         buckets[bucket] = list.count
         list.append(value)
+        return list.count - 1
     }
 
     /// The number of the value with this text among those in `range`.

@@ -5,7 +5,12 @@ struct ShapeCompiler {
     private let drafts: [ShapeDraft]
     private(set) var issues: [AggregateIssue] = []
 
-    init(_ parts: [PartDraft]) { drafts = parts.map { _ in ShapeDraft() } }
+    private let hasOutput: Bool
+
+    init(_ parts: [PartDraft], hasOutput: Bool) {
+        drafts = parts.map { _ in ShapeDraft() }
+        self.hasOutput = hasOutput
+    }
 
     /// The shapes of the parts' values, by their numbers. In `parts` it is noted which part is put into which.
     mutating func compile(_ parts: inout [PartDraft]) -> [Shape?] {
@@ -19,6 +24,7 @@ struct ShapeCompiler {
             }
         }
         reportCycles(parts)
+        if !hasOutput { reportCollisions(parts) }
         return parts.indices.map { value($0, parts).make() }
     }
 
@@ -28,9 +34,28 @@ struct ShapeCompiler {
         return drafts[index].place(parts[index].definition.pick.tokens.map { .named($0) })
     }
 
+    /// What becomes of the values behind the pointers of an output template.
+    func shapes(of output: Template, _ parts: [PartDraft]) -> [Shape?] {
+        output.pieces.compactMap { piece -> Shape?? in
+            guard case .part(let part, let pointer, _) = piece else { return nil }
+            return .some(drafts[part].place(output.pointers[pointer].steps).make())
+        }
+    }
+
     // MARK: - Members
 
     private mutating func keepMembers(_ part: PartDraft, in draft: ShapeDraft) {
+        let definition = part.definition
+        for rename in definition.renames {
+            for (name, steps) in patterns([rename.member], "rename", part) {
+                draft.rename(steps, to: rename.name)
+                if steps.count == 1, !name.hasPrefix("/") { draft.ofElements().rename(steps, to: rename.name) }
+            }
+        }
+        for (name, steps) in patterns(definition.flattened, "flatten", part) {
+            draft.flatten(steps)
+            if steps.count == 1, !name.hasPrefix("/") { draft.ofElements().flatten(steps) }
+        }
         switch part.definition.members {
         case .all: break
         case .only(let names):
@@ -124,6 +149,23 @@ struct ShapeCompiler {
                     if case .named(let name) = step { return name }
                     return ""
                 }))
+    }
+
+    /// Reports names of the view that two parts claim, as far as anybody can know.
+    private mutating func reportCollisions(_ parts: [PartDraft]) {
+        var owners: [String: String] = [:]
+        for index in parts.indices where parts[index].host == nil {
+            let part = parts[index].definition
+            let names = part.isMerged ? value(index, parts).knownNames : [part.name]
+            for name in names {
+                if let owner = owners[name], owner != part.name {
+                    let message = "the view gets a member \"\(name)\" from \"\(owner)\" already"
+                    issues.append(
+                        AggregateIssue(part: part.name, key: part.isMerged ? "merge" : "name", message: message))
+                }
+                owners[name] = part.name
+            }
+        }
     }
 
     /// Reports parts that are put into each other.

@@ -30,6 +30,8 @@ package struct TemplateScope {
 
     private let pathParameters: [PathParameter]
     private let partNames: [String]
+    /// Whether `{user}` is the part of that name, where there is one: a view shows values, a request tells who asks.
+    var prefersParts = false
     /// How the part whose templates are compiled fans out.
     var fanOut = FanOutKind.none
     /// What the templates compiled so far need of a request.
@@ -252,7 +254,7 @@ package struct TemplateScope {
             let isRest = pathParameters[parameter].isRest
             return .input(inputs.slot(for: isRest ? .rest(parameter) : .segment(parameter)), isRest: isRest)
         }
-        if first == "user" {
+        if first == "user", part == nil || !prefersParts {
             usesUser = true
             return .input(inputs.slot(for: .user), isRest: false)
         }

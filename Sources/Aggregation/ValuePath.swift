@@ -104,3 +104,21 @@ struct CompiledPath: Sendable {
         depth = steps.count
     }
 }
+
+extension CompiledPointer {
+    /// The way as steps.
+    var steps: [ValuePath.Step] {
+        (0..<count).map { index in
+            let name = name(index)
+            return .named(name.withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) })
+        }
+    }
+}
+
+extension JSONValue {
+    /// Whether it is an object.
+    var isObject: Bool {
+        if case .object = self { return true }
+        return false
+    }
+}

@@ -4,6 +4,14 @@ import JSON
 /// Puts the answers of a run that ended with a view together: the body byte for byte, and the fields that follow from
 /// the fields of the parts. Reused from view to view.
 package struct ViewComposer: ~Copyable {
+    /// Why a view cannot be written.
+    package enum Obstacle: Sendable {
+        /// It would be larger than ``ViewWriter/maximumSize``.
+        case tooLarge
+        /// Two members of an object have one name, which must not be in this view.
+        case nameConflict
+    }
+
     private var fields = ByteBuffer()
     private var partialRange = ByteRange()
     private var cacheControlRange = ByteRange()
@@ -33,27 +41,24 @@ package struct ViewComposer: ~Copyable {
 
     /// Appends the view of `run`, whose outcome is a view, to `body`, and makes the values of the fields.
     ///
-    /// - Returns: Whether it is whole; not where it would be larger than a view may be.
+    /// - Returns: Why there is none: it would be larger than a view may be, or two members have one name.
     @discardableResult
-    package mutating func compose(_ run: borrowing AggregateRun, into body: inout ByteBuffer) -> Bool {
+    package mutating func compose(_ run: borrowing AggregateRun, into body: inout ByteBuffer) -> Obstacle? {
         fields.removeAll(keeping: 4096)
         variance.removeAll()
         entityTag = nil
         (partialRange, cacheControlRange) = (ByteRange(), ByteRange())
         (varyRange, entityTagRange) = (ByteRange(), ByteRange())
-        guard let plan = run.plan, case .view(let isPartial)? = run.outcome else { return false }
+        guard let plan = run.plan, case .view(let isPartial)? = run.outcome else { return nil }
         let start = body.count
-        writer.reset()
-        body.append(UInt8(ascii: "{"))
-        var isFirst = true
-        for part in plan.parts.indices where plan.parts[part].host == nil {
-            if !isFirst { body.append(UInt8(ascii: ",")) }
-            isFirst = false
-            body.append(contentsOf: plan.parts[part].label)
-            writer.appendPart(part, of: run, to: &body)
+        writer.reset(plan.conflicts)
+        writer.appendView(of: run, plan, to: &body)
+        if isPartial, plan.namesErrors, plan.output?.isObject != false {
+            body.truncate(to: body.count - 1)
+            if body.count > start + 1 { body.append(UInt8(ascii: ",")) }
+            Self.appendErrors(run, plan, to: &body)
+            body.append(UInt8(ascii: "}"))
         }
-        if isPartial, plan.namesErrors { Self.appendErrors(run, plan, to: &body) }
-        body.append(UInt8(ascii: "}"))
 
         if isPartial { partialRange = append { $0.appendFailures(run, plan) } }
         writeCaching(run, plan, isPartial)
@@ -62,7 +67,7 @@ package struct ViewComposer: ~Copyable {
             entityTag = tag
             entityTagRange = append { tag.append(to: &$0) }
         }
-        return !writer.isTooLarge
+        return writer.isTooLarge ? .tooLarge : writer.contest.hasFailed ? .nameConflict : nil
     }
 
     /// Whether an `If-None-Match` field of this value makes the answer a 304 (RFC 9110 §13.1.2): for GET and HEAD only.
@@ -72,9 +77,9 @@ package struct ViewComposer: ~Copyable {
 
     // MARK: - Body
 
-    /// Appends `,"_errors":{"user":{"reason":"bad_status","status":503}}`.
+    /// Appends `"_errors":{"user":{"reason":"bad_status","status":503}}`.
     private static func appendErrors(_ run: borrowing AggregateRun, _ plan: AggregatePlan, to body: inout ByteBuffer) {
-        body.append(",\"_errors\":{")
+        body.append("\"_errors\":{")
         var isFirst = true
         for part in plan.parts.indices {
             guard let failure = run.failure(of: part) else { continue }

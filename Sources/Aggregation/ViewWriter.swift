@@ -8,14 +8,36 @@ struct ViewWriter: ~Copyable {
 
     /// Whether the view has become too large; what is written then is not whole.
     private(set) var isTooLarge = false
+    /// The names of the object that is written.
+    var contest: NameContest
     private var scratch = ByteBuffer()
 
-    init() {}
+    init() { contest = NameContest(seed: 0) }
 
     /// Begins anew.
-    mutating func reset() {
+    mutating func reset(_ conflicts: AggregateDefinition.Conflicts) {
         isTooLarge = false
+        contest.reset(conflicts)
         scratch.removeAll(keeping: 4096)
+    }
+
+    /// Writes the whole view.
+    mutating func appendView(of run: borrowing AggregateRun, _ plan: AggregatePlan, to body: inout ByteBuffer) {
+        if let output = plan.output {
+            append(output, of: run, plan, to: &body)
+        } else if plan.isMixed {
+            appendMixedView(of: run, plan, to: &body)
+        } else {
+            body.append("{")
+            var isFirst = true
+            for part in plan.parts.indices where plan.parts[part].host == nil {
+                if !isFirst { body.append(",") }
+                isFirst = false
+                body.append(contentsOf: plan.parts[part].label)
+                appendPart(part, of: run, to: &body)
+            }
+            body.append("}")
+        }
     }
 
     /// Writes what a part has: its value; of one that fans out an object from each value to its answer; or its default.
@@ -56,7 +78,7 @@ struct ViewWriter: ~Copyable {
     }
 
     /// Writes a value that stands in the answer of a call.
-    private mutating func append(
+    mutating func append(
         _ place: JSONNodeID, of call: Int, _ shape: Shape?, _ run: borrowing AggregateRun, to body: inout ByteBuffer
     ) {
         if body.count > Self.maximumSize {
@@ -67,6 +89,10 @@ struct ViewWriter: ~Copyable {
         switch node.kind {
         case .object:
             guard let shape else { break }
+            if shape.mayConflict {
+                appendMixedObject(place, of: call, shape, run, to: &body)
+                return
+            }
             appendObject(place, of: call, shape, run, to: &body)
             return
         case .array:
@@ -149,7 +175,7 @@ struct ViewWriter: ~Copyable {
     }
 
     /// What becomes of a member.
-    private enum Fate {
+    enum Fate {
         case kept
         case leftOut
         /// The join of this number stands in its place.
@@ -157,7 +183,7 @@ struct ViewWriter: ~Copyable {
         case shaped(Shape)
     }
 
-    private static func fate(of node: JSONNode, _ shape: Shape, _ answer: borrowing PartAnswer) -> Fate {
+    static func fate(of node: JSONNode, _ shape: Shape, _ answer: borrowing PartAnswer) -> Fate {
         if !shape.joins.isEmpty, let join = shape.join(of: node, in: answer.body.span) { return .joined(join) }
         guard let inner = shape.member(node, in: answer.body.span) else {
             return shape.keepsOthers ? .kept : .leftOut
@@ -167,7 +193,7 @@ struct ViewWriter: ~Copyable {
     }
 
     /// Writes a part that is put into the object at `place`, as a member of it.
-    private mutating func append(
+    mutating func append(
         _ join: Shape.Join, at place: JSONNodeID, of call: Int, _ run: borrowing AggregateRun, to body: inout ByteBuffer
     ) {
         guard let plan = run.plan else { return }

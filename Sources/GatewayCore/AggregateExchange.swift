@@ -124,9 +124,9 @@ final class AggregateExchange {
 
     private func respondWithView() {
         body.removeAll(keeping: 65_536)
-        guard composer.compose(run, into: &body) else {
+        if let obstacle = composer.compose(run, into: &body) {
             body.removeAll(keeping: 65_536)
-            exchange.fail(.partFailed, detail: "the view would be too large")
+            exchange.fail(.partFailed, detail: Self.detail(obstacle))
             return
         }
         let isConditional = exchange.head.method == .get || exchange.head.method == .head
@@ -148,6 +148,13 @@ final class AggregateExchange {
     }
 
     private static func write(_ body: borrowing ByteBuffer, to exchange: Exchange) { exchange.write(body.span) }
+
+    private static func detail(_ obstacle: ViewComposer.Obstacle) -> StaticString {
+        switch obstacle {
+        case .tooLarge: "the view would be too large"
+        case .nameConflict: "two parts of the view have a member of the same name"
+        }
+    }
 
     private static func detail(_ reason: PartFailure.Reason) -> StaticString {
         switch reason {

@@ -140,6 +140,13 @@ extension SnapshotCompiler {
             parts: section.parts.enumerated().map { number, part in AggregateDefinition.Part(part, target: number) })
         definition.timeout = section.timeout.value
         definition.namesErrors = section.errors == .body
+        definition.output = section.output
+        definition.conflicts =
+            switch section.conflicts {
+            case .first: .first
+            case .last: .last
+            case .error: .error
+            }
         definition.pathParameters = parameters
         do throws(AggregateRejection) {
             let plan = try AggregatePlan(definition)
@@ -183,6 +190,9 @@ extension AggregateDefinition.Part {
         timeout = section.timeout.value
         pick = section.pick
         into = section.into
+        renames = section.renames.map { ($0.member, $0.name) }
+        flattened = section.flattened
+        isMerged = section.isMerged
         fanOut = section.fanOut.map { section in
             var fanOut = AggregateDefinition.FanOut(values: section.values, isBatch: section.isBatch)
             fanOut.limit = section.limit

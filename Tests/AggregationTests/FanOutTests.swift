@@ -268,8 +268,8 @@ func batch(
         fixture.answer(0, "[" + Array(repeating: "{\"u\":1}", count: 1_000).joined(separator: ",") + "]")
         fixture.answer(1, "[{\"id\":1,\"text\":\"\(text)\"}]")
         var body = ByteBuffer()
-        let isWhole = fixture.composer.compose(fixture.run, into: &body)
-        expect(isWhole, false)
+        let obstacle = fixture.composer.compose(fixture.run, into: &body)
+        expect(obstacle, .tooLarge)
         #expect(body.count < ViewWriter.maximumSize + 200_000)
     }
 

@@ -1,4 +1,4 @@
-internal import JSON
+package import JSON
 
 /// A route with `aggregate`: a view composed of the answers of several calls.
 package struct AggregateSection: Equatable, Sendable {
@@ -17,6 +17,23 @@ package struct AggregateSection: Equatable, Sendable {
     /// `errors` beside `aggregate`: where failed optional parts are named. Default: `header`.
     package var errors = Errors.header
 
+    /// `output` beside `aggregate`: what the view looks like, JSON whose strings are templates. Default: nil, an object with
+    /// a member for each part.
+    package var output: JSONValue?
+    /// `onConflict` beside `aggregate`: which of two members of one name stays. Default: `first`.
+    package var conflicts = Conflicts.first
+
+    /// The keys of a route that have no meaning beside another action.
+    static let routeKeys = ["errors", "output", "onConflict"]
+
+    /// What happens where members of one name meet.
+    package enum Conflicts: String, CaseIterable, Sendable {
+        case first
+        case last
+        /// The view fails.
+        case error
+    }
+
     /// Nil where `aggregate` is not an object or none of its parts can be read.
     init?(_ route: SectionReader) {
         let session = route.session
@@ -30,6 +47,8 @@ package struct AggregateSection: Equatable, Sendable {
         }
         route.duration("timeout", into: &timeout)
         route.choice("errors", into: &errors)
+        output = route.place("output").map { session.json($0) }
+        route.choice("onConflict", into: &conflicts)
         if parts.isEmpty { return nil }
     }
 
@@ -39,6 +58,7 @@ package struct AggregateSection: Equatable, Sendable {
             ("aggregate", .section(parts.map { ($0.name, $0.effective) })),
             ("timeout", .text(timeout)),
             ("errors", .string(errors.rawValue)),
+            ("output", output), ("onConflict", .string(conflicts.rawValue)),
         ]
     }
 }

@@ -35,8 +35,24 @@ package struct PartSection: Equatable, Sendable {
     /// Default: nil, it is a member of the view.
     package var into: String?
 
+    /// `rename`: members, or JSON pointers to them in which `*` stands for all, with their new names. Default: none.
+    package var renames: [Rename] = []
+    /// `flatten`: members that are objects, and whose members take their place. Default: none.
+    package var flattened: [String] = []
+    /// `merge`: whether the members of the value become members of the view. Default: false.
+    package var isMerged = false
+
+    /// A member and the name that it gets.
+    package struct Rename: Equatable, Sendable {
+        package var member: String
+        package var name: String
+    }
+
     static let keys = SectionKeys(
-        ["from", "get", "request", "optional", "default", "timeout", "pick", "fields", "omit", "into"]
+        [
+            "from", "get", "request", "optional", "default", "timeout", "pick", "fields", "omit", "into", "rename",
+            "flatten", "merge",
+        ]
             + FanOutSection.keys)
 
     /// Why a part cannot bear `name`, or nil where it can: templates have to be able to say it.
@@ -76,6 +92,20 @@ package struct PartSection: Equatable, Sendable {
         section.pointer("pick", into: &pick)
         fanOut = FanOutSection(part: section)
         into = section.string("into")
+        for (member, place) in section.named("rename", areNames: false) {
+            if let name = session.string(place) { renames.append(Rename(member: member, name: name)) }
+        }
+        flattened = section.names("flatten") ?? []
+        section.bool("merge", into: &isMerged)
+        if isMerged, into != nil {
+            session.reportName(
+                section.pointer.appending("merge"), "\"merge\" stands instead of \"into\", not beside it")
+        }
+        if isMerged, fanOut != nil {
+            session.reportName(
+                section.pointer.appending("merge"),
+                "a part with many values has no members to merge: put it somewhere by \"into\"")
+        }
         let fields = section.names("fields")
         let omit = section.names("omit")
         if section.has("fields"), section.has("omit") {
@@ -108,6 +138,9 @@ package struct PartSection: Equatable, Sendable {
                 ("pick", .string(pick.description)),
                 ("fields", fields),
                 ("omit", omit),
+                ("rename", renames.isEmpty ? nil : .section(renames.map { ($0.member, .string($0.name)) })),
+                ("flatten", flattened.isEmpty ? nil : .array(flattened.map { .string($0) })),
+                ("merge", .bool(isMerged)),
             ])
     }
 }

@@ -36,8 +36,9 @@ package struct RouteSection: Equatable, Sendable {
     ]
     static let actionKeys = ["to", "aggregate", "respond", "redirect"]
     static let keys = SectionKeys(
-        ["match", "when", "name", "traceResponse", "sampleRatio"] + actionKeys + ["timeout", "errors"] + forwardKeys,
-        later: ["retry", "output"])
+        ["match", "when", "name", "traceResponse", "sampleRatio"] + actionKeys + ["timeout"]
+            + AggregateSection.routeKeys + forwardKeys,
+        later: ["retry"])
 
     /// Nil where there is no pattern. Where the action cannot be read, which is reported, the route answers 503: it has
     /// to be there for the checks of the other rooms, and a configuration with an error is never put to use.
@@ -95,10 +96,9 @@ package struct RouteSection: Equatable, Sendable {
                 section.pointer.appending("timeout"),
                 "\"timeout\" is an option of \"to\" and \"aggregate\", not of \"\(actions[0])\"")
         }
-        if section.has("errors"), !actions.contains("aggregate") {
+        for key in AggregateSection.routeKeys where section.has(key) && !actions.contains("aggregate") {
             section.session.reportName(
-                section.pointer.appending("errors"),
-                "\"errors\" is an option of \"aggregate\", not of \"\(actions[0])\"")
+                section.pointer.appending(key), "\"\(key)\" is an option of \"aggregate\", not of \"\(actions[0])\"")
         }
     }
 
