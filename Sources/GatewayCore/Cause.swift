@@ -6,7 +6,7 @@ import Upstreams
 /// documents use (http-behaviour §1).
 package enum Cause: UInt8, CaseIterable, Sendable {
     case noRoute, methodNotAllowed, badRequest, uriTooLong, headersTooLarge, bodyTooLarge, requestTimeout
-    case unsupportedVersion, unsupportedExpectation, loopDetected, misdirectedRequest
+    case unsupportedVersion, unsupportedExpectation, loopDetected, misdirectedRequest, notAcceptable
     case connectFailed, dnsFailed, tlsFailed, upstreamClosed, upstreamProtocol, upstreamTimeout, upstreamTruncated
     case upstreamOverloaded, partFailed, missingInput, clientClosed, shuttingDown, internalError
 
@@ -24,6 +24,7 @@ package enum Cause: UInt8, CaseIterable, Sendable {
         case .unsupportedExpectation: "unsupported_expectation"
         case .loopDetected: "loop_detected"
         case .misdirectedRequest: "misdirected_request"
+        case .notAcceptable: "not_acceptable"
         case .connectFailed: "connect_failed"
         case .dnsFailed: "dns_failed"
         case .tlsFailed: "tls_failed"

@@ -136,7 +136,8 @@ final class Exchange: ServerExchange {
         !head.hasAuthority || connection.serves(head.span(head.host))
     }
 
-    /// Whether the request may go on: no loop, and a body that is within the route's bound.
+    /// Whether the request may go on: no loop, a body that is within the route's bound, and a client that can read what
+    /// it would get.
     private func admit(_ action: RouteAction) -> Bool {
         if let snapshot, ForwardingHeaders.via(of: head, names: snapshot.name) {
             fail(.loopDetected)
@@ -145,6 +146,10 @@ final class Exchange: ServerExchange {
         bodyLimit = action.bodyLimit
         if case .length(let length) = head.framing, length > bodyLimit {
             fail(.bodyTooLarge)
+            return false
+        }
+        if case .aggregate = action, !head.admitsJSON {
+            fail(.notAcceptable)
             return false
         }
         return true
