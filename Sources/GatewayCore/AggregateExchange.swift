@@ -15,23 +15,20 @@ final class AggregateRoutePlan {
     let targets: [Target]
     let flagSlots: [Int]
     let bodyLimit: UInt64
-    /// What of the client's fields the parts do not get, by part.
-    let policies: [FieldPolicy]
+    /// What beside their templates the requests of the parts are made of, by part.
+    let requests: [PartRequestPlan]
     let methods: [Method]
     let names: [[UInt8]]
-    /// Whether the configuration gives a part a `Content-Type` of its own.
-    let namesType: [Bool]
 
     init(
-        plan: AggregatePlan, targets: [Target], flagSlots: [Int], bodyLimit: UInt64, policies: [FieldPolicy],
-        namesType: [Bool]
+        plan: AggregatePlan, targets: [Target], flagSlots: [Int], bodyLimit: UInt64,
+        requests: [PartRequestPlan]
     ) {
-        self.namesType = namesType
         self.plan = plan
         self.targets = targets
         self.flagSlots = flagSlots
         self.bodyLimit = bodyLimit
-        self.policies = policies
+        self.requests = requests
         methods = plan.parts.map { Method.named(Array($0.method.utf8).span) }
         names = plan.parts.map { Array($0.name.utf8) }
     }
@@ -327,12 +324,13 @@ private final class PartAttempt: RecordedAttempt {
         snapshot.upstreams[upstream].host.append(exchange.head, endpoint: endpoint, to: &buffer)
         buffer.append("\r\n")
         ForwardingHeaders.appendEndToEndFields(
-            of: exchange.head, policy: plan.policies[part], peerIsTrusted: exchange.identity.peerIsTrusted,
+            of: exchange.head, policy: plan.requests[part].policy, peerIsTrusted: exchange.identity.peerIsTrusted,
             into: &buffer)
+        buffer.append(plan.requests[part].acceptLine)
         Self.appendHeaderLines(view.run, number, to: &buffer)
         exchange.appendGatewayFields(spanID: span.spanID, to: &buffer)
         if case .length(let length) = framing {
-            if !plan.namesType[part] { buffer.append("Content-Type: application/json\r\n") }
+            buffer.append(plan.requests[part].contentTypeLine)
             buffer.append("Content-Length: ")
             buffer.appendDecimal(length)
             buffer.append("\r\n")

@@ -125,12 +125,6 @@ extension AccessLogRecord {
 }
 
 extension SnapshotCompiler {
-    /// What of the client's fields no part of a view gets: they speak of the client's own request and its answer.
-    private static let notForParts = [
-        "accept", "accept-encoding", "range", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since",
-        "if-range", "content-type", "content-encoding", "content-language", "content-range", "content-location",
-    ]
-
     /// Compiles a view; nil, with the reasons reported, when it has errors.
     mutating func compile(
         _ section: AggregateSection, _ parameters: [TemplateScope.PathParameter], _ path: [String], bodyLimit: UInt64
@@ -152,13 +146,9 @@ extension SnapshotCompiler {
             let plan = try AggregatePlan(definition)
             return AggregateRoutePlan(
                 plan: plan, targets: targets, flagSlots: flagSlots(of: targets), bodyLimit: bodyLimit,
-                policies: section.parts.map { part in
-                    FieldPolicy(
-                        identity: identityHeaders,
-                        removed: Self.notForParts + part.request.headers.map(\.name) + certificateHeaders)
-                },
-                namesType: section.parts.map { part in
-                    part.request.headers.contains { $0.name.lowercased() == "content-type" }
+                requests: section.parts.map {
+                    PartRequestPlan(
+                        $0, section.passHeaders, identity: identityHeaders, certificates: certificateHeaders)
                 })
         } catch {
             for issue in error.issues { report(pointer(of: issue, path + ["aggregate"]), issue.message) }

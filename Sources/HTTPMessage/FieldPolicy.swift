@@ -10,9 +10,14 @@ package struct FieldPolicy: Equatable, Sendable {
     /// Which lengths occur, so that most fields are passed by with one test; lengths from 63 on share a bit.
     private var lengths: UInt64 = 0
 
+    /// Whether names that it does not know pass.
+    private var passesUnlisted = true
+
+    private enum Kind: Equatable, Sendable { case identity, removed, passed }
+
     private struct Name: Equatable, Sendable {
         var range: ByteRange
-        var isIdentity: Bool
+        var kind: Kind
     }
 
     /// What becomes of a field that the policy has a say on.
@@ -23,6 +28,8 @@ package struct FieldPolicy: Equatable, Sendable {
         case remove
         /// It is passed on, and `Connection` cannot take it away.
         case keep
+        /// The policy lists what passes, and the name is none of these.
+        case unlisted
     }
 
     /// A policy that takes nothing away.
@@ -35,14 +42,24 @@ package struct FieldPolicy: Equatable, Sendable {
     ///     configuration, taken away otherwise.
     ///   - removed: Names that are always taken away: those that a route sets anew or removes.
     package init(identity: [String], removed: [String]) {
-        for name in identity { insert(name, isIdentity: true) }
-        for name in removed { insert(name, isIdentity: false) }
+        for name in identity { insert(name, .identity) }
+        for name in removed { insert(name, .removed) }
     }
 
-    private mutating func insert(_ name: String, isIdentity: Bool) {
+    /// A policy by which, beside what tells who the user is, nothing passes but these names, in any case but in no
+    /// spelling with `_` for `-`: a reader of the list must be able to rely on it.
+    ///
+    /// - Parameter removed: Names that do not pass though they stand among the others.
+    package init(identity: [String], removed: [String], passed: [String]) {
+        self.init(identity: identity, removed: removed)
+        passesUnlisted = false
+        for name in passed { insert(name, .passed) }
+    }
+
+    private mutating func insert(_ name: String, _ kind: Kind) {
         let bytes = name.utf8.map(\.asciiLowercased)
         if bytes.isEmpty { return }
-        names.append(Name(range: ByteRange(start: text.count, count: bytes.count), isIdentity: isIdentity))
+        names.append(Name(range: ByteRange(start: text.count, count: bytes.count), kind: kind))
         text.append(contentsOf: bytes)
         lengths |= FieldPolicy.lengthBit(bytes.count)
     }
@@ -51,14 +68,18 @@ package struct FieldPolicy: Equatable, Sendable {
 
     /// What becomes of a field with this name. Where a name is listed twice, taking away wins.
     package func verdict(on name: Span<UInt8>, peerIsTrusted: Bool) -> Verdict {
-        guard lengths & FieldPolicy.lengthBit(name.count) != 0 else { return .unknown }
+        var verdict = passesUnlisted ? Verdict.unknown : .unlisted
+        guard lengths & FieldPolicy.lengthBit(name.count) != 0 else { return verdict }
         let text = text.span
-        var verdict = Verdict.unknown
         for entry in names where Int(entry.range.count) == name.count {
             let known = text.slice(entry.range)
             guard name.equalsFoldingUnderscores(known) else { continue }
-            guard entry.isIdentity, peerIsTrusted, name.equalsIgnoringCase(known) else { return .remove }
-            verdict = .keep
+            let isExact = name.equalsIgnoringCase(known)
+            switch entry.kind {
+            case .passed: if isExact, verdict == .unlisted { verdict = .unknown }
+            case .identity where peerIsTrusted && isExact: verdict = .keep
+            case .identity, .removed: return .remove
+            }
         }
         return verdict
     }

@@ -15,7 +15,7 @@ package enum ForwardingHeaders {
     ///
     /// - Parameters:
     ///   - head: The request; its fields stand as lines in its bytes.
-    ///   - policy: The names that the route and the configuration take away.
+    ///   - policy: The names that the route and the configuration take away, or those that alone may pass.
     ///   - peerIsTrusted: Whether the connection comes from one of the trusted proxies.
     ///   - out: What the lines are appended to.
     package static func appendEndToEndFields(
@@ -34,7 +34,9 @@ package enum ForwardingHeaders {
             switch policy.verdict(on: name, peerIsTrusted: peerIsTrusted) {
             case .remove: continue
             case .keep: break
-            case .unknown:
+            // What a trusted proxy says of the request's way is not the client's, of whom the list is.
+            case .unlisted where field.id.passage == .always: continue
+            case .unlisted, .unknown:
                 if hasNamedFields, field.id.passage == .always, head.fields.connectionNames(name, in: head.bytes) {
                     continue
                 }

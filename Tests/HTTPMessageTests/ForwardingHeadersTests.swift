@@ -42,6 +42,28 @@ private func lines(_ buffer: borrowing ByteBuffer) -> [String] {
         #expect(try forwarded(fields) == fields)
     }
 
+    /// A policy that lists what passes: nothing else of the client's does, but what a proxy says of the way still does.
+    @Test func passesNothingThatIsNotListed() throws {
+        let policy = FieldPolicy(
+            identity: ["X-User-Id"], removed: ["x-own", "x-both"],
+            passed: ["accept-language", "Cookie", "X-Both", "x-own"])
+        let fields = [
+            "Accept-Language: de", "ACCEPT-LANGUAGE: en", "Accept_Language: fr", "cookie: a=b", "Cookie: c",
+            "Cookies: d",
+            "X-Own: 1", "X_Own: 2", "x-both: 3", "X-User-Id: 7", "X_User_Id: 8", "X-Other: 9", "Authorization: Basic e",
+            "traceparent: f", "Host: g", "X-Forwarded-Port: 1", "Content-Length: 0", "TE: trailers",
+        ].filter { !$0.hasPrefix("Host") }
+        let passed = ["Accept-Language: de", "ACCEPT-LANGUAGE: en", "cookie: a=b", "Cookie: c"]
+        #expect(try forwarded(fields, policy: policy) == passed)
+        #expect(
+            try forwarded(fields, isTrusted: true, policy: policy)
+                == passed + ["X-User-Id: 7", "X-Forwarded-Port: 1"])
+        // `Connection` takes away what is listed, too.
+        #expect(try forwarded(["Connection: cookie", "Cookie: a"], policy: policy) == [])
+        let none = FieldPolicy(identity: [], removed: [], passed: [])
+        #expect(try forwarded(fields, policy: none) == [])
+    }
+
     @Test func leavesOutTrailingWhiteSpaceAlone() throws {
         #expect(try forwarded(["X-A: 1  ", "X-B: 2\t", "X-C: 3"]) == ["X-A: 1", "X-B: 2", "X-C: 3"])
     }

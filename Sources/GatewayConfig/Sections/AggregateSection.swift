@@ -10,13 +10,25 @@ package struct AggregateSection: Equatable, Sendable {
         case body
     }
 
+    /// Which of the client's fields the parts get.
+    package enum PassedHeaders: Equatable, Sendable {
+        /// Those that most services need to know who asks and for what: the language, the credentials, the cookies, the
+        /// user agent, and the fields of `gateway.identity`.
+        case standard
+        /// `"*"`: every end-to-end field that is not about the view itself.
+        case all
+        /// These, in any case, and those of `gateway.identity`.
+        case only([String])
+    }
+
     /// The members of `aggregate` in file order, which is the order of the view's members; at least one.
     package var parts: [PartSection]
     /// `timeout` beside `aggregate`: for the whole view; then 504. Default: 5 s.
     package var timeout = Milliseconds.seconds(5)
     /// `errors` beside `aggregate`: where failed optional parts are named. Default: `header`.
     package var errors = Errors.header
-
+    /// `passHeaders` beside `aggregate`: which of the client's fields the parts get. Default: `standard`.
+    package var passHeaders = PassedHeaders.standard
     /// `output` beside `aggregate`: what the view looks like, JSON whose strings are templates. Default: nil, an object with
     /// a member for each part.
     package var output: JSONValue?
@@ -24,7 +36,7 @@ package struct AggregateSection: Equatable, Sendable {
     package var conflicts = Conflicts.first
 
     /// The keys of a route that have no meaning beside another action.
-    static let routeKeys = ["errors", "output", "onConflict"]
+    static let routeKeys = ["errors", "passHeaders", "output", "onConflict"]
 
     /// What happens where members of one name meet.
     package enum Conflicts: String, CaseIterable, Sendable {
@@ -49,7 +61,34 @@ package struct AggregateSection: Equatable, Sendable {
         route.choice("errors", into: &errors)
         output = route.place("output").map { session.json($0) }
         route.choice("onConflict", into: &conflicts)
+        passHeaders = Self.passedHeaders(route)
         if parts.isEmpty { return nil }
+    }
+
+    /// Reads `passHeaders`: a list of names, or `"*"`.
+    private static func passedHeaders(_ route: SectionReader) -> PassedHeaders {
+        guard let place = route.place("passHeaders") else { return .standard }
+        let session = route.session
+        if case .string = place.value {
+            if session.string(place) == "*" { return .all }
+            session.report(place.pointer, "expected an array of header names, or \"*\" for all")
+            return .standard
+        }
+        var names: [String] = []
+        for element in route.elements("passHeaders") {
+            guard let name = session.string(element) else { continue }
+            if name == "*" {
+                session.report(element.pointer, "\"*\" stands instead of the list, not in it")
+            } else if !FieldRules.isName(name) {
+                session.report(element.pointer, "\(ValueProblem.quoted(name)) is not a header name")
+            } else if let reason = FieldRules.reasonAgainstPassing(name) {
+                session.report(element.pointer, "\(ValueProblem.quoted(name)) cannot be passed on: it \(reason)")
+            } else if names.contains(where: { $0.lowercased() == name.lowercased() }) {
+                session.report(element.pointer, "\(ValueProblem.quoted(name)) stands here twice")
+            }
+            names.append(name)
+        }
+        return .only(names)
     }
 
     /// The members of the route.
@@ -58,7 +97,18 @@ package struct AggregateSection: Equatable, Sendable {
             ("aggregate", .section(parts.map { ($0.name, $0.effective) })),
             ("timeout", .text(timeout)),
             ("errors", .string(errors.rawValue)),
+            ("passHeaders", passHeaders.effective),
             ("output", output), ("onConflict", .string(conflicts.rawValue)),
         ]
+    }
+}
+
+extension AggregateSection.PassedHeaders {
+    fileprivate var effective: JSONValue? {
+        switch self {
+        case .standard: nil
+        case .all: .string("*")
+        case .only(let names): .array(names.map { .string($0) })
+        }
     }
 }

@@ -45,6 +45,20 @@ package enum FieldRules {
         return nil
     }
 
+    /// Why no part of a view can get the client's field `name`, or nil where it can: beside what no request passes on,
+    /// fields that speak of the view's own representation. A part that answered 304 or 206 could not be composed.
+    package static func reasonAgainstPassing(_ name: String) -> String? {
+        if let reason = reasonAgainstRequest(name) { return reason }
+        let name = canonical(name)
+        return viewFields.contains(name) ? "is about the view, not about its parts" : nil
+    }
+
+    /// Fields by which the client speaks of the view and its answer, in lower case.
+    package static let viewFields = [
+        "accept", "accept-encoding", "range", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since",
+        "if-range", "content-type", "content-encoding", "content-language", "content-range", "content-location",
+    ]
+
     /// Why the configuration cannot write the response field `name` itself, or nil where it can.
     package static func reasonAgainstResponse(_ name: String) -> String? {
         let name = canonical(name)
