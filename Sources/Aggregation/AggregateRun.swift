@@ -228,6 +228,11 @@ package struct AggregateRun: ~Copyable {
         answers[call].vary.append(value)
     }
 
+    /// The answer has an `Expires` field.
+    package mutating func answerExpires(_ call: Int) {
+        if isRunning(call) { answers[call].freshness.noteExpires() }
+    }
+
     /// The answer has this `Content-Encoding` field. Nothing encoded was asked for, and nothing is decoded here: so a
     /// small answer cannot become a large one.
     package mutating func answerHas(contentEncoding value: Span<UInt8>, _ call: Int) {

@@ -1,6 +1,6 @@
 import ByteBuffers
 
-/// What `Cache-Control` and `Age` say of how long an answer may be kept (RFC 9111 §5.2.2); the strictest of several.
+/// What `Cache-Control`, `Age` and `Expires` say of how long an answer may be kept (RFC 9111 §5).
 ///
 /// Directives that loosen the rules (`immutable`, `stale-while-revalidate`, `stale-if-error`) and unknown ones are left
 /// out of a view: no single part can promise them for the whole.
@@ -21,18 +21,10 @@ struct Freshness: Equatable {
     private(set) var maximumAge: UInt32?
     private(set) var sharedMaximumAge: UInt32?
     private var age: UInt32 = 0
+    private var expires = false
 
     /// Nothing said.
     init() {}
-
-    /// What holds for a view before its first part: everything may be kept for ever.
-    static var unlimited: Freshness {
-        var freshness = Freshness()
-        freshness.isPublic = true
-        freshness.maximumAge = .max
-        freshness.sharedMaximumAge = .max
-        return freshness
-    }
 
     /// Takes in a `Cache-Control` field.
     mutating func read(cacheControl value: Span<UInt8>) {
@@ -63,63 +55,22 @@ struct Freshness: Equatable {
         age = max(age, Self.seconds(value.trimmed))
     }
 
-    /// Makes this the strictest of what it was and `other`, an answer's own.
-    mutating func restrict(to other: Freshness) {
-        directives.formUnion(other.directives)
-        // A shared cache may keep what somebody asks for with credentials only if every part says so.
-        isPublic = isPublic && other.isPublic
-        let shared = other.sharedMaximumAge ?? other.maximumAge
-        // One shared time in any part makes the times of the others matter to shared caches as well.
-        sharedMaximumAge = Self.shorter(sharedMaximumAge, shared, minus: other.age)
-        maximumAge = Self.shorter(maximumAge, other.maximumAge, minus: other.age)
+    /// The answer has an `Expires` field. It is not read: what goes stale by the clock counts as stale at once, where
+    /// nothing else is said (§5.3).
+    mutating func noteExpires() { expires = true }
+
+    /// Seconds for which any cache may use the answer; nil where nothing was said.
+    var remaining: UInt32? { left(of: maximumAge ?? (expires ? 0 : nil)) }
+
+    /// Seconds for which a shared cache may use it.
+    var sharedRemaining: UInt32? { left(of: sharedMaximumAge ?? maximumAge ?? (expires ? 0 : nil)) }
+
+    /// Whether a shared cache may keep the answer to a request with credentials (§3.5).
+    var allowsCredentials: Bool {
+        isPublic || sharedMaximumAge != nil || directives.contains(.mustRevalidate)
     }
 
-    mutating func makePrivate() {
-        directives.insert(.isPrivate)
-    }
-
-    mutating func forbidStoring() {
-        directives.insert(.noStore)
-    }
-
-    /// Appends the value of a `Cache-Control` field; nothing where there is nothing to say.
-    func append(to output: inout ByteBuffer) {
-        if directives.contains(.noStore) {
-            output.append("no-store")
-            return
-        }
-        let start = output.count
-        func separate(_ output: inout ByteBuffer) { if output.count > start { output.append(", ") } }
-        func append(_ directive: Directives, _ name: StaticString, _ output: inout ByteBuffer) {
-            guard directives.contains(directive) else { return }
-            separate(&output)
-            output.append(name)
-        }
-        append(.isPrivate, "private", &output)
-        if isPublic, !directives.contains(.isPrivate) {
-            separate(&output)
-            output.append("public")
-        }
-        append(.noCache, "no-cache", &output)
-        if let maximumAge {
-            separate(&output)
-            output.append("max-age=")
-            output.appendDecimal(maximumAge)
-        }
-        if let sharedMaximumAge, sharedMaximumAge != maximumAge, !directives.contains(.isPrivate) {
-            separate(&output)
-            output.append("s-maxage=")
-            output.appendDecimal(sharedMaximumAge)
-        }
-        append(.mustRevalidate, "must-revalidate", &output)
-        append(.proxyRevalidate, "proxy-revalidate", &output)
-        append(.noTransform, "no-transform", &output)
-    }
-
-    private static func shorter(_ known: UInt32?, _ other: UInt32?, minus age: UInt32) -> UInt32? {
-        guard let known, let other else { return nil }
-        return min(known, other > age ? other - age : 0)
-    }
+    private func left(of seconds: UInt32?) -> UInt32? { seconds.map { $0 > age ? $0 - age : 0 } }
 
     /// A number of seconds, also in quotes. What is none counts as 0: a cache should take it for stale
     /// (RFC 9111 §4.2.1).

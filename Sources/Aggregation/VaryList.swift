@@ -29,7 +29,11 @@ struct VaryList: ~Copyable {
 
     private mutating func addName(_ name: Span<UInt8>) {
         if name.isEmpty { return }
-        for index in 0..<name.count where !name[index].isTokenCharacter { return }
+        for index in 0..<name.count where !name[index].isTokenCharacter {
+            // Something that is not told here varies the answer: it is nobody's but the one's who asked.
+            isEverything = true
+            return
+        }
         if name.count == 1, name[0] == UInt8(ascii: "*") {
             isEverything = true
             return

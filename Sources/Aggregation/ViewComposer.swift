@@ -41,9 +41,12 @@ package struct ViewComposer: ~Copyable {
 
     /// Appends the view of `run`, whose outcome is a view, to `body`, and makes the values of the fields.
     ///
+    /// - Parameter hasCredentials: whether the request had an `Authorization` field, which shared caches heed.
     /// - Returns: Why there is none: it would be larger than a view may be, or two members have one name.
     @discardableResult
-    package mutating func compose(_ run: borrowing AggregateRun, into body: inout ByteBuffer) -> Obstacle? {
+    package mutating func compose(
+        _ run: borrowing AggregateRun, hasCredentials: Bool = false, into body: inout ByteBuffer
+    ) -> Obstacle? {
         fields.removeAll(keeping: 4096)
         variance.removeAll()
         entityTag = nil
@@ -61,7 +64,7 @@ package struct ViewComposer: ~Copyable {
         }
 
         if isPartial { partialRange = append { $0.appendFailures(run, plan) } }
-        writeCaching(run, plan, isPartial)
+        writeCaching(run, plan, isPartial, hasCredentials)
         if !isPartial {
             let tag = EntityTag(of: body.span(ByteRange(start: start, count: body.count - start)))
             entityTag = tag
@@ -128,8 +131,10 @@ package struct ViewComposer: ~Copyable {
         return ByteRange(start: start, count: fields.count - start)
     }
 
-    private mutating func writeCaching(_ run: borrowing AggregateRun, _ plan: AggregatePlan, _ isPartial: Bool) {
-        var freshness = Freshness.unlimited
+    private mutating func writeCaching(
+        _ run: borrowing AggregateRun, _ plan: AggregatePlan, _ isPartial: Bool, _ hasCredentials: Bool
+    ) {
+        var freshness = ViewFreshness()
         for call in 0..<run.callCount where run.hasAnswer(call) {
             freshness.restrict(to: run.answers[call].freshness)
             variance.add(run.answers[call].vary.span)
@@ -138,6 +143,7 @@ package struct ViewComposer: ~Copyable {
         let inputs = plan.inputs
         for slot in 0..<inputs.count where inputs.source(slot) == .header { variance.add(inputs.name(slot)) }
         if plan.usesUser { freshness.makePrivate() }
+        if hasCredentials { freshness.restrictToCredentials() }
         if isPartial { freshness.forbidStoring() }
         cacheControlRange = append { freshness.append(to: &$0) }
         let start = fields.count

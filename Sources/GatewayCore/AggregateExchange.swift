@@ -121,7 +121,8 @@ final class AggregateExchange {
 
     private func respondWithView() {
         body.removeAll(keeping: 65_536)
-        if let obstacle = composer.compose(run, into: &body) {
+        let hasCredentials = exchange.head.fields.contains(.authorization)
+        if let obstacle = composer.compose(run, hasCredentials: hasCredentials, into: &body) {
             body.removeAll(keeping: 65_536)
             exchange.fail(.partFailed, detail: Self.detail(obstacle))
             return

@@ -91,6 +91,7 @@ extension ResponseHead {
             case .cacheControl: run.answerHas(cacheControl: value(index), part)
             case .age: run.answerHas(age: value(index), part)
             case .vary: run.answerHas(vary: value(index), part)
+            case .expires: run.answerExpires(part)
             case .contentEncoding: run.answerHas(contentEncoding: value(index), part)
             default: break
             }

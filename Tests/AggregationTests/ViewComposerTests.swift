@@ -105,7 +105,9 @@ import Testing
 
     // MARK: - Caching
 
-    private func fields(_ parts: [[(String, String)]]) throws -> (cacheControl: String, vary: String) {
+    private func fields(
+        _ parts: [[(String, String)]], hasCredentials: Bool = false
+    ) throws -> (cacheControl: String, vary: String) {
         var fixture = try RunFixture(
             AggregateDefinition(parts: parts.indices.map { part("p\($0)", "/") }))
         for (number, fields) in parts.enumerated() {
@@ -114,6 +116,7 @@ import Testing
                 let bytes = Array(value.utf8)
                 switch name {
                 case "cc": fixture.run.answerHas(cacheControl: bytes.span, number)
+                case "expires": fixture.run.answerExpires(number)
                 case "age": fixture.run.answerHas(age: bytes.span, number)
                 default: fixture.run.answerHas(vary: bytes.span, number)
                 }
@@ -121,33 +124,63 @@ import Testing
             fixture.run.answerReceived([0x31].span, number)
             fixture.run.answerEnded(number)
         }
-        _ = fixture.view()
+        var body = ByteBuffer()
+        fixture.composer.compose(fixture.run, hasCredentials: hasCredentials, into: &body)
         return (fixture.composer.cacheControl().text, fixture.composer.vary().text)
     }
 
     /// The strictest of all (RFC 9111 §5.2.2, §4.2).
-    @Test(arguments: [
-        ([""], ""), (["max-age=60"], "max-age=60"), (["max-age=60", "max-age=30"], "max-age=30"),
-        (["max-age=60", ""], ""),
-        (["public, max-age=60", "public, max-age=30"], "public, max-age=30"),
-        (["public, max-age=60", "max-age=30"], "max-age=30"),
-        (["private, max-age=60", "public, max-age=90"], "private, max-age=60"),
-        (["no-store", "max-age=60"], "no-store"), (["private", "no-cache"], "private, no-cache"),
-        (["no-cache=\"set-cookie, x\", max-age=5"], "no-cache, max-age=5"), (["private=\"a\""], "private"),
-        (["max-age=60, s-maxage=10", "max-age=20"], "max-age=20, s-maxage=10"),
-        (["s-maxage=10", "max-age=5"], "s-maxage=5"),
-        (["private, s-maxage=10, max-age=5"], "private, max-age=5"),
-        (["MAX-AGE=60 , Must-Revalidate"], "max-age=60, must-revalidate"), (["max-age=\"60\""], "max-age=60"),
-        (["max-age=x"], "max-age=0"), (["max-age="], "max-age=0"), (["max-age"], "max-age=0"),
-        (["max-age=-1"], "max-age=0"),
-        (["max-age=99999999999999"], "max-age=2147483648"), (["max-age=60, max-age=10"], "max-age=10"),
-        (["max-age=60, immutable, stale-while-revalidate=30, x=\"no-store, a\\\"\""], "max-age=60"),
-        (["no-transform, proxy-revalidate", "must-revalidate"], "must-revalidate, proxy-revalidate, no-transform"),
-        ([",, max-age=1 ,"], "max-age=1"), (["x=\"unclosed, no-store"], ""),
-    ])
+    @Test(
+        arguments: [
+            ([""], ""), (["max-age=60"], "max-age=60"), (["max-age=60", "max-age=30"], "max-age=30"),
+            (["max-age=60", ""], "max-age=0"), (["max-age=0", ""], "max-age=0"), (["", ""], ""),
+            (["no-cache", ""], "no-cache"),
+            (["no-cache", "max-age=60"], "no-cache, max-age=0"), (["private", "max-age=60"], "private, max-age=0"),
+            (["s-maxage=10", "s-maxage=20"], "s-maxage=10"), (["s-maxage=10", ""], "s-maxage=0"),
+            (["must-revalidate, max-age=9", "max-age=7"], "max-age=7, must-revalidate"),
+            (["max-age=60", "max-age=60, no-store=\"x\""], "no-store"),
+            (["public, max-age=60", "public, max-age=30"], "public, max-age=30"),
+            (["public, max-age=60", "max-age=30"], "max-age=30"),
+            (["private, max-age=60", "public, max-age=90"], "private, max-age=60"),
+            (["no-store", "max-age=60"], "no-store"), (["private", "no-cache"], "private, no-cache"),
+            (["no-cache=\"set-cookie, x\", max-age=5"], "no-cache, max-age=5"), (["private=\"a\""], "private"),
+            (["max-age=60, s-maxage=10", "max-age=20"], "max-age=20, s-maxage=10"),
+            (["s-maxage=10", "max-age=5"], "max-age=0, s-maxage=5"),
+            (["private, s-maxage=10, max-age=5"], "private, max-age=5"),
+            (["MAX-AGE=60 , Must-Revalidate"], "max-age=60, must-revalidate"), (["max-age=\"60\""], "max-age=60"),
+            (["max-age=x"], "max-age=0"), (["max-age="], "max-age=0"), (["max-age"], "max-age=0"),
+            (["max-age=-1"], "max-age=0"),
+            (["max-age=99999999999999"], "max-age=2147483648"), (["max-age=60, max-age=10"], "max-age=10"),
+            (["max-age=60, immutable, stale-while-revalidate=30, x=\"no-store, a\\\"\""], "max-age=60"),
+            (["no-transform, proxy-revalidate", "must-revalidate"], "must-revalidate, proxy-revalidate, no-transform"),
+            ([",, max-age=1 ,"], "max-age=1"), (["x=\"unclosed, no-store"], ""),
+        ] as [([String], String)])
     func cacheControl(_ values: [String], _ expected: String) throws {
         #expect(try fields(values.map { $0.isEmpty ? [] : [("cc", $0)] }).cacheControl == expected)
         #expect(try fields(values.reversed().map { $0.isEmpty ? [] : [("cc", $0)] }).cacheControl == expected)
+    }
+
+    /// What goes stale by the clock counts as stale, where nothing else is said (RFC 9111 §5.3).
+    @Test func expiry() throws {
+        #expect(try fields([[("expires", "0")]]).cacheControl == "max-age=0")
+        #expect(try fields([[("expires", "0")], [("cc", "max-age=60")]]).cacheControl == "max-age=0")
+        #expect(try fields([[("expires", "0"), ("cc", "max-age=60")]]).cacheControl == "max-age=60")
+        #expect(try fields([[("expires", "0"), ("cc", "s-maxage=60")]]).cacheControl == "max-age=0, s-maxage=60")
+    }
+
+    /// A shared cache keeps what somebody got by credentials only where every part lets it (RFC 9111 §3.5).
+    @Test(
+        arguments: [
+            (["max-age=60"], "private, max-age=60"), (["public, max-age=60"], "public, max-age=60"),
+            (["s-maxage=60"], "s-maxage=60"), (["must-revalidate, max-age=60"], "max-age=60, must-revalidate"),
+            (["s-maxage=10", "max-age=5"], "private, max-age=0"),
+            (["must-revalidate, max-age=9", "max-age=7"], "private, max-age=7, must-revalidate"),
+            (["public, max-age=9", "must-revalidate, max-age=7"], "max-age=7, must-revalidate"),
+            (["public, max-age=9", ""], "private, max-age=0"), ([""], "private"), (["no-store"], "no-store"),
+        ] as [([String], String)])
+    func credentials(_ values: [String], _ expected: String) throws {
+        let parts = values.map { $0.isEmpty ? [] : [("cc", $0)] }
+        #expect(try fields(parts, hasCredentials: true).cacheControl == expected)
     }
 
     @Test func timeThatIsOverIsTakenOff() throws {
@@ -158,11 +191,14 @@ import Testing
             try fields([[("cc", "max-age=60"), ("cc", "private"), ("age", "x")]]).cacheControl == "private, max-age=60")
     }
 
-    @Test(arguments: [
-        (["Accept"], "Accept"), (["Accept, Origin", "origin ,X-A"], "Accept, Origin, X-A"), (["*", "Accept"], "*"),
-        (["Accept", ""], "Accept"), ([",a,,b"], "a, b"), (["a b, c\""], ""),
-        ([(0..<40).map { "h\($0)" }.joined(separator: ",")], "*"),
-    ])
+    @Test(
+        arguments: [
+            (["Accept"], "Accept"), (["Accept, Origin", "origin ,X-A"], "Accept, Origin, X-A"), (["*", "Accept"], "*"),
+            (["Accept", ""], "Accept"), ([",a,,b"], "a, b"), (["a b, c\""], "*"),
+            (["Accept-Language", "accept-language"], "Accept-Language"),
+            (["", "Accept-Language"], "Accept-Language"), (["Accept", "*"], "*"),
+            ([(0..<40).map { "h\($0)" }.joined(separator: ",")], "*"),
+        ] as [([String], String)])
     func vary(_ values: [String], _ expected: String) throws {
         #expect(try fields(values.map { $0.isEmpty ? [] : [("vary", $0)] }).vary == expected)
     }
