@@ -63,7 +63,7 @@ final class AggregateExchange {
         run.prepare(plan.plan)
         exchange.head.fill(
             &run.inputs, plan.plan.inputs, exchange.captures, user: exchange.identity.user)
-        deadline.schedule(after: plan.plan.timeout)
+        deadline.schedule(after: ViewTime.forParts(of: plan.plan.timeout))
         exchange.sendContinue()
         run.begin()
         perform()
@@ -97,6 +97,12 @@ final class AggregateExchange {
         deadline.cancel()
         run.abandon()
         perform()
+    }
+
+    /// Milliseconds that the parts have left.
+    fileprivate var timeLeft: UInt64 {
+        let now = exchange.worker.loop.now
+        return deadline.deadline > now ? deadline.deadline - now : 0
     }
 
     fileprivate func timeIsOver() {
@@ -265,6 +271,12 @@ private final class PartAttempt: RecordedAttempt {
     func start() {
         guard let plan = view.plan, let snapshot = view.exchange.snapshot else { return }
         let exchange = view.exchange
+        switch ViewTime(part: plan.plan.parts[part].timeout, left: view.timeLeft) {
+        case .own(let time): deadline.schedule(after: time)
+        // The view's own deadline ends the part, too.
+        case .shared: deadline.cancel()
+        case .none: return fail(PartFailure(.timeout), .partTimeout)
+        }
         upstream = snapshot.upstream(for: plan.targets[part], exchange.decisions)
         let settings = snapshot.upstreams[upstream]
         method = plan.methods[part]
@@ -275,7 +287,6 @@ private final class PartAttempt: RecordedAttempt {
         beginSpan(of: exchange, at: begunAt)
         meter.begin(span, at: upstream, method: method, of: exchange)
         exchange.attempts += 1
-        deadline.schedule(after: plan.plan.parts[part].timeout)
         let hash = settings.hashKey.map { $0.hash(exchange) } ?? nil
         if !settings.group.start(self, random: exchange.worker.ids.next(), hash: hash) {
             fail(PartFailure(.upstreamOverloaded), .overloaded)
@@ -310,6 +321,13 @@ private final class PartAttempt: RecordedAttempt {
 
     // MARK: - The request
 
+    /// Milliseconds until the part is given up.
+    private var timeLeft: UInt64 {
+        let left = view.timeLeft
+        guard deadline.isScheduled else { return left }
+        return min(left, deadline.deadline > loop.now ? deadline.deadline - loop.now : 0)
+    }
+
     private static func framing(_ run: borrowing AggregateRun, _ plan: AggregatePlan, _ number: Int) -> BodyFraming {
         plan.parts[run.part(of: number)].hasBody ? .length(UInt64(run.body(of: number).count)) : .none
     }
@@ -330,6 +348,7 @@ private final class PartAttempt: RecordedAttempt {
         buffer.append(plan.requests[part].acceptLine)
         Self.appendHeaderLines(view.run, number, to: &buffer)
         exchange.appendGatewayFields(spanID: span.spanID, to: &buffer)
+        exchange.appendDeadline(timeLeft, to: &buffer)
         if case .length(let length) = framing {
             buffer.append(plan.requests[part].contentTypeLine)
             buffer.append("Content-Length: ")

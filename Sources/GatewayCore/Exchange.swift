@@ -48,6 +48,8 @@ final class Exchange: ServerExchange {
 
     /// Whether spans of the exchange may be exported, so that what they tell has to be noted.
     private(set) var isRecorded = false
+    /// Until when the whole exchange is bounded, in milliseconds of the loop's clock; `UInt64.max` where it is not.
+    private var boundedUntil: UInt64 = .max
     /// The composing of a view, from its first part to its answer; its start is 0 where there is none.
     private(set) var compositionSpan = TraceSpan(kind: .internal, spanID: 0, parentID: 0, start: 0)
 
@@ -237,6 +239,7 @@ final class Exchange: ServerExchange {
         requestIsWhole = true
         isRecorded = false
         compositionSpan.start = 0
+        boundedUntil = .max
         snapshot = nil
         route = -1
         allowed = nil
@@ -325,7 +328,16 @@ final class Exchange: ServerExchange {
 
     /// Bounds the whole exchange, in milliseconds from now.
     func limit(to milliseconds: UInt64) {
-        if milliseconds != .max { deadline.schedule(after: milliseconds) }
+        guard milliseconds != .max else { return }
+        deadline.schedule(after: milliseconds)
+        boundedUntil = deadline.deadline
+    }
+
+    /// Milliseconds that the whole exchange has left; `UInt64.max` where it is not bounded.
+    var timeLeft: UInt64 {
+        if boundedUntil == .max { return .max }
+        let now = worker.loop.now
+        return boundedUntil > now ? boundedUntil - now : 0
     }
 
     /// The exchange goes on in another protocol, which lasts as long as its two sides like.

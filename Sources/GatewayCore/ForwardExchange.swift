@@ -151,11 +151,18 @@ final class ForwardExchange: RecordedAttempt {
         buffer.append(" HTTP/1.1\r\nHost: ")
         upstream.host.append(exchange.head, endpoint: endpoint, to: &buffer)
         buffer.append("\r\n")
+        let left = exchange.timeLeft
+        let tightens =
+            left != .max && plan.mayTighten && exchange.head.isGRPC
+            && exchange.head.grpcOutlasts(milliseconds: left)
         ForwardingHeaders.appendEndToEndFields(
-            of: exchange.head, policy: plan.requestPolicy, peerIsTrusted: exchange.identity.peerIsTrusted, into: &buffer
-        )
+            of: exchange.head, policy: tightens ? plan.tightenedPolicy : plan.requestPolicy,
+            peerIsTrusted: exchange.identity.peerIsTrusted, into: &buffer)
         buffer.append(plan.requestLines)
         exchange.appendGatewayFields(spanID: span.spanID, to: &buffer)
+        if tightens { DeadlineFields.appendGRPC(milliseconds: left, into: &buffer) }
+        // A tunnel outlives the wait for its beginning.
+        if !asksUpgrade { exchange.appendDeadline(min(left, headTime), to: &buffer) }
         switch framing {
         case .none, .untilClose: break
         case .length(let length):
@@ -171,6 +178,9 @@ final class ForwardExchange: RecordedAttempt {
         }
         buffer.append("\r\n")
     }
+
+    /// Milliseconds that an answer has to begin, if that is known: while the request's body is under way, it is not.
+    private var headTime: UInt64 { !framing.hasBody || bodyIsAtHand ? timeouts.head : .max }
 
     override func appendMethod(to buffer: inout ByteBuffer) {
         exchange.head.copy(exchange.head.methodRange, to: &buffer)
@@ -251,6 +261,14 @@ final class ForwardExchange: RecordedAttempt {
 }
 
 extension Exchange {
+    /// Appends the field that tells an upstream how long it is waited for: so many milliseconds, or less if a trusted peer
+    /// waits no longer; nothing where there is no bound.
+    func appendDeadline(_ milliseconds: UInt64, to buffer: inout ByteBuffer) {
+        let told = identity.peerIsTrusted ? head.toldDeadline ?? .max : .max
+        let least = min(milliseconds, told)
+        if least != .max { DeadlineFields.append(milliseconds: least, into: &buffer) }
+    }
+
     /// Appends the fields by which the gateway speaks to an upstream: where the request comes from, its id, its trace.
     func appendGatewayFields(spanID: UInt64, to buffer: inout ByteBuffer) {
         guard let snapshot else { return }

@@ -22,7 +22,7 @@ struct PartRequestPlan {
     ) {
         // What the part sets itself takes the place of what the client sent.
         let own = part.request.headers.map(\.name)
-        let removed = FieldRules.viewFields + own + certificates
+        let removed = FieldRules.viewFields + own + certificates + [DeadlineFields.name]
         policy =
             switch passed {
             case .standard: FieldPolicy(identity: identity, removed: removed, passed: Self.standardFields)

@@ -43,6 +43,10 @@ final class ForwardPlan {
     let allowsWebSocket: Bool
     /// What of the client's fields goes no further.
     let requestPolicy: FieldPolicy
+    /// The same, and without the client's own deadline of a gRPC call, where a tighter one takes its place.
+    let tightenedPolicy: FieldPolicy
+    /// Whether the route leaves that deadline to the client and the gateway.
+    let mayTighten: Bool
     /// Field lines that the route sets or adds, each with its line's end.
     let requestLines: [UInt8]
     let responsePolicy: FieldPolicy
@@ -54,7 +58,7 @@ final class ForwardPlan {
 
     init(
         target: Target, flagSlots: [Int], bodyLimit: UInt64, rewrite: RewriteTemplate?, allowsWebSocket: Bool,
-        requestPolicy: FieldPolicy,
+        requestPolicy: FieldPolicy, tightenedPolicy: FieldPolicy, mayTighten: Bool,
         requestLines: [UInt8], responsePolicy: FieldPolicy, responseLines: [UInt8], headTimeout: UInt64?,
         idleTimeout: UInt64?, totalTimeout: UInt64?
     ) {
@@ -64,6 +68,8 @@ final class ForwardPlan {
         self.rewrite = rewrite
         self.allowsWebSocket = allowsWebSocket
         self.requestPolicy = requestPolicy
+        self.tightenedPolicy = tightenedPolicy
+        self.mayTighten = mayTighten
         self.requestLines = requestLines
         self.responsePolicy = responsePolicy
         self.responseLines = responseLines

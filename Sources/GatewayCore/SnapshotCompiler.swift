@@ -147,13 +147,16 @@ struct SnapshotCompiler {
         _ forward: ForwardSection, _ captures: [String], _ path: [String], tellsTrace: Bool
     ) -> ForwardPlan {
         let target = target(named: forward.to)
+        let edits = forward.requestHeaders
+        let removed = edits.set.map(\.name) + edits.remove + certificateHeaders + [DeadlineFields.name]
+        let edited = (edits.set + edits.add).map(\.name) + edits.remove
         return ForwardPlan(
             target: target, flagSlots: flagSlots(of: [target]), bodyLimit: forward.maxBody.bytes ?? .max,
             rewrite: forward.rewrite.map { template($0, captures, path + ["rewrite"]) },
             allowsWebSocket: forward.upgrade.contains(.websocket),
-            requestPolicy: FieldPolicy(
-                identity: identityHeaders,
-                removed: forward.requestHeaders.set.map(\.name) + forward.requestHeaders.remove + certificateHeaders),
+            requestPolicy: FieldPolicy(identity: identityHeaders, removed: removed),
+            tightenedPolicy: FieldPolicy(identity: identityHeaders, removed: removed + ["grpc-timeout"]),
+            mayTighten: !edited.contains { $0.lowercased() == "grpc-timeout" },
             requestLines: Self.lines(forward.requestHeaders.set + forward.requestHeaders.add),
             responsePolicy: FieldPolicy(
                 identity: [],

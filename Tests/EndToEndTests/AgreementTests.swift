@@ -71,7 +71,7 @@ extension EndToEnd {
         /// Fields that differ from answer to answer, or say how an answer comes.
         private static let varying: Set = [
             "date", "x-request-id", "connection", "transfer-encoding", "via", "traceparent", "forwarded",
-            "x-forwarded-proto",
+            "x-forwarded-proto", "banyan-deadline-ms",
         ]
 
         private static func text(of message: HTTPText) -> String {

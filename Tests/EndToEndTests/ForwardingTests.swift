@@ -44,7 +44,7 @@ extension EndToEnd {
                 request.fields.filter { !Self.own.contains($0.name.lowercased()) }.map(\.description) == [
                     "Host: \(stub.place)", "X-Forwarded-For: 127.0.0.1", "X-Forwarded-Proto: http",
                     "X-Forwarded-Host: api.test", "Forwarded: for=127.0.0.1;host=api.test;proto=http",
-                    "Via: 1.1 banyan",
+                    "Via: 1.1 banyan", "Banyan-Deadline-Ms: 15000",
                 ], "\(request)")
             #expect(request["x-request-id"]?.count == 32, "\(request)")
             #expect(request["traceparent"]?.count == 55, "\(request)")
