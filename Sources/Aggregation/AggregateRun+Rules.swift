@@ -38,7 +38,7 @@ extension AggregateRun {
     /// Begins with a part whose inputs are there.
     private mutating func start(_ part: AggregatePlan.Part, _ number: Int) -> PartFailure? {
         guard let fanOut = part.fanOut else { return call(number, part, asking: 0..<0) }
-        if let problem = gatherValues(fanOut, number), !part.isOptional { return problem }
+        if let problem = gatherValues(fanOut, number), isStrict || !part.isOptional { return problem }
         let range = records[number].values
         if range.isEmpty {
             complete(number)
@@ -108,7 +108,7 @@ extension AggregateRun {
         values[value].state = .failed
         values[value].failure = failure
         records[part].missing += 1
-        guard let plan, plan.parts[part].isOptional else {
+        guard let plan, !isRequired(part, of: plan) else {
             _ = mark(part, failure)
             return false
         }
@@ -129,7 +129,7 @@ extension AggregateRun {
         records[part].state = .failed
         records[part].failure = failure
         failedMask |= 1 << UInt64(part)
-        if plan.parts[part].isOptional { return true }
+        if !isRequired(part, of: plan) { return true }
         let status = failure.viewStatus(
             pathHoldsInput: plan.parts[part].pathHoldsInput, isOfMany: plan.parts[part].fanOut != nil)
         // The calls of a part that has failed are nobody's to wait for.

@@ -83,6 +83,8 @@ package struct AggregateRun: ~Copyable {
     package var inputs = TemplateInputs()
     /// The view's plan; nil before the first `prepare`.
     package private(set) var plan: AggregatePlan?
+    /// Whether a part that is optional fails the view all the same; set between `prepare` and `begin`.
+    package var isStrict = false
     /// How the run ended; nil as long as it goes on.
     package private(set) var outcome: AggregateOutcome?
 
@@ -133,6 +135,7 @@ package struct AggregateRun: ~Copyable {
         answeredMask = 0
         failedMask = 0
         outcome = nil
+        isStrict = false
         plan = nil
     }
 
@@ -233,11 +236,10 @@ package struct AggregateRun: ~Copyable {
         if isRunning(call) { answers[call].freshness.noteExpires() }
     }
 
-    /// The answer has this `Content-Encoding` field. Nothing encoded was asked for, and nothing is decoded here: so a
-    /// small answer cannot become a large one.
-    package mutating func answerHas(contentEncoding value: Span<UInt8>, _ call: Int) {
-        guard isRunning(call), !value.trimmed.isEmpty, !value.trimmed.equalsIgnoringCase("identity") else { return }
-        fail(call, PartFailure(.invalidJSON), isInFlight: true)
+    /// The answer cannot be used, though more of it may come.
+    package mutating func answerIsUnusable(_ call: Int, _ reason: PartFailure.Reason) {
+        guard isRunning(call) else { return }
+        fail(call, PartFailure(reason), isInFlight: true)
     }
 
     /// The answer has this `Content-Length`: one that is too large is refused before it is read.
@@ -286,7 +288,7 @@ package struct AggregateRun: ~Copyable {
     package mutating func viewTimedOut() {
         guard outcome == nil, let plan else { return }
         let timeout = PartFailure(.timeout)
-        for part in 0..<records.count where isOpen(part) && !plan.parts[part].isOptional {
+        for part in 0..<records.count where isOpen(part) && isRequired(part, of: plan) {
             cancelCalls(of: part)
             _ = mark(part, timeout)
             return
@@ -311,7 +313,11 @@ package struct AggregateRun: ~Copyable {
 
     // MARK: - Ends
 
-    private func isRunning(_ call: Int) -> Bool { outcome == nil && call < calls.count && calls[call].isRunning }
+    /// Whether the answer to a call is awaited.
+    package func isRunning(_ call: Int) -> Bool { outcome == nil && call < calls.count && calls[call].isRunning }
+
+    /// Whether the view fails with a part.
+    func isRequired(_ part: Int, of plan: AggregatePlan) -> Bool { isStrict || !plan.parts[part].isOptional }
 
     func isOpen(_ part: Int) -> Bool { records[part].state == .waiting || records[part].state == .running }
 

@@ -14,7 +14,11 @@ package struct PartFailure: Equatable, Sendable, BitwiseCopyable {
         case noHealthyEndpoint
         /// An answer whose status is not 200...299.
         case badStatus
-        /// An answer that is not one JSON value in UTF-8 within the depth limit, or that is encoded.
+        /// An answer that says by its `Content-Type` that it is not JSON, or not in UTF-8.
+        case notJSON
+        /// An answer in a coding that is not undone, or that is damaged or cut.
+        case badCoding
+        /// An answer that is not one JSON value in UTF-8 within the depth limit.
         case invalidJSON
         /// An answer over the size limit, or with too many values to look into.
         case tooLarge
@@ -44,6 +48,8 @@ package struct PartFailure: Equatable, Sendable, BitwiseCopyable {
             case .circuitOpen: "circuit_open"
             case .noHealthyEndpoint: "no_healthy_endpoint"
             case .badStatus: "bad_status"
+            case .notJSON: "not_json"
+            case .badCoding: "bad_coding"
             case .invalidJSON: "invalid_json"
             case .tooLarge: "too_large"
             case .missingValue: "missing_value"

@@ -61,6 +61,7 @@ final class AggregateExchange {
         isMeasured = exchange.snapshot?.measuresTime == true
         for number in plan.plan.parts.indices { attempt(number).forget(measuring: isMeasured) }
         run.prepare(plan.plan)
+        run.isStrict = exchange.handlesStrictly
         exchange.head.fill(
             &run.inputs, plan.plan.inputs, exchange.captures, user: exchange.identity.user)
         deadline.schedule(after: ViewTime.forParts(of: plan.plan.timeout))
@@ -164,7 +165,7 @@ final class AggregateExchange {
         switch reason {
         case .timeout: "a part of the view did not come in time"
         case .badStatus: "a part of the view was answered with an error"
-        case .invalidJSON, .tooLarge, .missingValue, .tooManyValues:
+        case .notJSON, .badCoding, .invalidJSON, .tooLarge, .missingValue, .tooManyValues:
             "a part of the view was answered with something unusable"
         case .missingInput, .badInput: "a part of the view lacks a usable input"
         default: "a part of the view could not be had"
@@ -246,6 +247,7 @@ private final class PartAttempt: RecordedAttempt {
     private unowned let view: AggregateExchange
     private let number: Int
     private lazy var deadline = PartDeadline(self)
+    private var content = PartContent()
     private var meter = AttemptMeter()
     private var begunAt: UInt64 = 0
     /// Nanoseconds until the part was answered or given up.
@@ -302,6 +304,7 @@ private final class PartAttempt: RecordedAttempt {
 
     private func done(_ end: AttemptEnd) {
         deadline.cancel()
+        content.end()
         meter.end(end, status: span.status, of: view.exchange)
         if begunAt > 0, duration == 0 { duration = EventLoop.nanoseconds &- begunAt }
         begunAt = 0
@@ -399,18 +402,21 @@ private final class PartAttempt: RecordedAttempt {
         view.run.answerBegan(number, status: head.status)
         if let length = head.contentLength { view.run.answerHas(contentLength: length, number) }
         head.tell(&view.run, number)
+        if let reason = content.begin(head) { view.run.answerIsUnusable(number, reason) }
         // A status that fails the part ends the attempt at once.
         view.perform()
     }
 
     override func bodyReceived(_ bytes: Span<UInt8>) {
-        view.run.answerReceived(bytes, number)
+        content.receive(bytes, for: number, of: &view.run)
         view.perform()
     }
 
     override func ended() {
+        let isWhole = content.isWhole
         endSpan(of: view.exchange)
         done(.ok)
+        if !isWhole { view.run.partFailed(number, PartFailure(.badCoding)) }
         view.run.answerEnded(number)
         view.perform()
     }

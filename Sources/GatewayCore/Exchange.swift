@@ -48,6 +48,8 @@ final class Exchange: ServerExchange {
 
     /// Whether spans of the exchange may be exported, so that what they tell has to be noted.
     private(set) var isRecorded = false
+    /// Whether a view is answered whole or not at all, as the client prefers (RFC 7240 §4.4).
+    private(set) var handlesStrictly = false
     /// Until when the whole exchange is bounded, in milliseconds of the loop's clock; `UInt64.max` where it is not.
     private var boundedUntil: UInt64 = .max
     /// The composing of a view, from its first part to its answer; its start is 0 where there is none.
@@ -187,6 +189,7 @@ final class Exchange: ServerExchange {
     private func compose(_ plan: AggregateRoutePlan) {
         runs = .aggregate
         ran = .aggregate
+        handlesStrictly = head.prefersStrictHandling()
         aggregate.begin(plan)
     }
 
@@ -239,6 +242,7 @@ final class Exchange: ServerExchange {
         requestIsWhole = true
         isRecorded = false
         compositionSpan.start = 0
+        handlesStrictly = false
         boundedUntil = .max
         snapshot = nil
         route = -1
@@ -368,6 +372,10 @@ final class Exchange: ServerExchange {
     func appendOwnFields() {
         if !requestIsWhole { marks.insert(.earlyAnswer) }
         appendTraceResponse()
+        if handlesStrictly {
+            // Another client may have taken the view without a part (RFC 7240 §2, §3).
+            output.append("Preference-Applied: handling=strict\r\nVary: Prefer\r\n")
+        }
         output.append("X-Request-Id: ")
         appendRequestID(to: &output)
         output.append("\r\n")

@@ -38,7 +38,8 @@ extension Cause {
         case .upstreamTruncated: self = .upstreamTruncated
         case .upstreamOverloaded, .circuitOpen, .noHealthyEndpoint: self = .upstreamOverloaded
         case .missingInput, .badInput: self = .missingInput
-        case .badStatus, .invalidJSON, .tooLarge, .missingValue, .tooManyValues, .cancelled: self = .partFailed
+        case .badStatus, .notJSON, .badCoding, .invalidJSON, .tooLarge, .missingValue, .tooManyValues, .cancelled:
+            self = .partFailed
         case .internal: self = .internalError
         }
     }
@@ -92,7 +93,6 @@ extension ResponseHead {
             case .age: run.answerHas(age: value(index), part)
             case .vary: run.answerHas(vary: value(index), part)
             case .expires: run.answerExpires(part)
-            case .contentEncoding: run.answerHas(contentEncoding: value(index), part)
             default: break
             }
         }

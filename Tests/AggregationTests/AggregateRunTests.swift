@@ -259,13 +259,47 @@ private var example: AggregateDefinition {
         expect(passed.run.answers[0].index.count, 1)
     }
 
-    @Test(arguments: [("gzip", true), ("br, gzip", true), (" identity ", false), ("", false), ("x-unknown", true)])
-    func encodedAnswersAreRefused(_ encoding: String, _ isRefused: Bool) throws {
-        var fixture = try RunFixture(definition(part("a", "/a")))
+    /// What the owner of the run finds out to be of no use: `not_json`, `bad_coding`.
+    @Test(arguments: [PartFailure.Reason.notJSON, .badCoding, .tooLarge])
+    func unusableAnswers(_ reason: PartFailure.Reason) throws {
+        var fixture = try RunFixture(definition(part("a", "/a", optional: true), part("b", "/b")))
         _ = fixture.actions()
         fixture.run.answerBegan(0, status: 200)
-        fixture.run.answerHas(contentEncoding: Array(encoding.utf8).span, 0)
-        expect(fixture.actions(), isRefused ? [.cancel(0), .finished] : [])
+        fixture.run.answerIsUnusable(0, reason)
+        expect(fixture.actions(), [.cancel(0)])
+        fixture.run.answerIsUnusable(0, .internal)
+        expect(fixture.run.failure(of: 0), PartFailure(reason))
+        fixture.run.answerBegan(1, status: 200)
+        fixture.run.answerIsUnusable(1, reason)
+        expect(fixture.outcome, .failed(status: 502, part: 1, PartFailure(reason)))
+    }
+
+    // MARK: - Strictness
+
+    /// An optional part fails a strict view as a required one does (RFC 7240 §4.4).
+    @Test(arguments: [false, true])
+    func strictViews(isStrict: Bool) throws {
+        let plan = try AggregatePlan(definition(part("a", "/a"), part("b", "/b", optional: true)))
+        var run = AggregateRun(hashSeed: 1)
+        run.prepare(plan)
+        run.isStrict = isStrict
+        run.begin()
+        run.answerBegan(1, status: 404)
+        let failure = PartFailure(.badStatus, status: 404)
+        expect(run.outcome, isStrict ? .failed(status: 404, part: 1, failure) : nil)
+        // The next view is another one's.
+        run.prepare(plan)
+        expect(run.isStrict, false)
+
+        run.isStrict = isStrict
+        run.begin()
+        run.answerBegan(0, status: 200)
+        run.answerReceived([0x31].span, 0)
+        run.answerEnded(0)
+        run.viewTimedOut()
+        expect(
+            run.outcome,
+            isStrict ? .failed(status: 504, part: 1, PartFailure(.timeout)) : .view(isPartial: true))
     }
 
     @Test(arguments: [204, 205] as [UInt16])
