@@ -82,6 +82,7 @@ extension JSONIndex {
                     name = try scanName(text, &position, hasEscapes: &nameHasEscapes)
                 } else {
                     name = ByteRange()
+                    nameHasEscapes = false
                 }
                 continue value
             case UInt8(ascii: "t"):
@@ -109,7 +110,13 @@ extension JSONIndex {
                 if byte == UInt8(ascii: ",") {
                     if current != .max { nodes[Int(current)].next = UInt32(truncatingIfNeeded: nodes.count) }
                     position = text.skippingWhitespace(from: position + 1)
-                    if container.isObject { name = try scanName(text, &position, hasEscapes: &nameHasEscapes) }
+                    if container.isObject {
+                        name = try scanName(text, &position, hasEscapes: &nameHasEscapes)
+                    } else {
+                        // What was read last may be the name of a member of the element before.
+                        name = ByteRange()
+                        nameHasEscapes = false
+                    }
                     continue value
                 }
                 guard byte == (container.isObject ? UInt8(ascii: "}") : UInt8(ascii: "]")) else {

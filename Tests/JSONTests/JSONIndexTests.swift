@@ -34,6 +34,20 @@ import Testing
         #expect(members == [#""a" = [1, "x\ty", {}]"#, #""\u0062" = 12345678901234567890"#, #""c" = null"#])
     }
 
+    @Test(arguments: [#"[{"a":1},2]"#, #"[{"\u0061":[]},[3],"x"]"#, #"[0,{"b":{"a":1}},400]"#])
+    func elementsHaveNoName(_ text: String) throws {
+        let text = Array(text.utf8)
+        var index = JSONIndex(seed: 1)
+        try index.scan(text.span)
+        var element = index.root.flatMap { index.firstChild(of: $0) }
+        while let current = element {
+            let node = index[current]
+            #expect(node.name.isEmpty)
+            #expect(!node.nameHasEscapes)
+            element = index.next(after: current)
+        }
+    }
+
     @Test(arguments: [(0, "1"), (1, #""x\ty""#), (2, "{}"), (3, nil), (-1, nil)])
     func elements(_ position: Int, _ expected: String?) throws {
         let found = try scanned(example) { index, text, root in
