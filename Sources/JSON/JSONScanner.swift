@@ -239,19 +239,8 @@ extension Span where Element == UInt8 {
     fileprivate func scanString(_ position: inout Int) throws(JSONScanError) -> Bool {
         var index = position + 1
         var hasEscapes = false
-        let raw = bytes
         while true {
-            while index + 8 <= count {
-                // SAFETY: eight bytes from index lie within the span, and every bit pattern is a UInt64.
-                let word = UInt64(
-                    littleEndian: raw.unsafeLoadUnaligned(fromUncheckedByteOffset: index, as: UInt64.self))
-                let special = word.bytesEndingPlainText
-                if special != 0 {
-                    index += special.trailingZeroBitCount >> 3
-                    break
-                }
-                index += 8
-            }
+            index = skippingPlainText(from: index)
             guard index < count else { throw JSONScanError(.unexpectedEnd, at: count) }
             let byte = self[unchecked: index]
             switch byte {
@@ -269,6 +258,34 @@ extension Span where Element == UInt8 {
                 index = try scanNonASCII(index)
             }
         }
+    }
+
+    /// The offset of the first byte at or after `start` that may end a run of plain text; less than eight bytes before
+    /// the end of the text it is `start` itself.
+    @inline(__always)
+    private func skippingPlainText(from start: Int) -> Int {
+        guard start + 8 <= count else { return start }
+        // SAFETY: eight bytes from start lie within the span, and every bit pattern is a UInt64.
+        let word = bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: start, as: UInt64.self)
+        let special = UInt64(littleEndian: word).bytesEndingPlainText
+        // Names and most values end here.
+        if special != 0 { return start + special.trailingZeroBitCount >> 3 }
+        return skippingLongPlainText(from: start + 8)
+    }
+
+    /// The same for long strings: by itself the loop keeps all it needs in registers.
+    @inline(never)
+    private func skippingLongPlainText(from start: Int) -> Int {
+        let raw = bytes
+        var index = start
+        while index + 8 <= count {
+            // SAFETY: eight bytes from index lie within the span, and every bit pattern is a UInt64.
+            let word = raw.unsafeLoadUnaligned(fromUncheckedByteOffset: index, as: UInt64.self)
+            let special = UInt64(littleEndian: word).bytesEndingPlainText
+            if special != 0 { return index + special.trailingZeroBitCount >> 3 }
+            index += 8
+        }
+        return index
     }
 
     /// Checks the characters from `index` on, up to the first ASCII one, and returns the offset behind them.
@@ -324,11 +341,11 @@ extension UInt64 {
     @inline(__always)
     fileprivate var bytesEndingPlainText: UInt64 {
         let ones: UInt64 = 0x0101_0101_0101_0101
-        let quote: UInt64 = self ^ (ones &* 0x22)
-        let backslash: UInt64 = self ^ (ones &* 0x5C)
-        let quotes: UInt64 = (quote &- ones) & ~quote
-        let backslashes: UInt64 = (backslash &- ones) & ~backslash
-        let controls: UInt64 = (self &- (ones &* 0x20)) & ~self
+        // Of an ASCII byte the difference has its high bit only where it is below 0, and only there it borrows from the
+        // byte above; bytes that are not ASCII are found by their own high bit, whatever becomes of the rest.
+        let quotes: UInt64 = (self ^ (ones &* 0x22)) &- ones
+        let backslashes: UInt64 = (self ^ (ones &* 0x5C)) &- ones
+        let controls: UInt64 = self &- (ones &* 0x20)
         let found: UInt64 = quotes | backslashes | controls | self
         return found & (ones &* 0x80)
     }

@@ -72,6 +72,8 @@ import Testing
         Case("8.1", "\"\u{80}\u{7FF}\u{800}\u{D7FF}\u{E000}\u{10000}\""),
     ]
 
+    private func scanError(_ text: String) -> JSONScanError? { scanError(Array(text.utf8)) }
+
     @Test(arguments: valid)
     func accepted(_ example: Case) {
         #expect(Self.accepts(example.text))
@@ -207,7 +209,49 @@ import Testing
         expect(index.count, 1)
     }
 
-    @Test(arguments: [15, 16, 17, 18, 33, 1000, 20_000])
+    /// Strings are read eight bytes at a time: any byte, anywhere within the eight and behind them.
+    @Test func anyByteAnywhereInAString() {
+        for length in 1...26 {
+            for place in 0..<length {
+                for byte in UInt8.min...UInt8.max {
+                    var text = [UInt8](repeating: UInt8(ascii: "~"), count: length)
+                    text[place] = byte
+                    let error = scanError([UInt8(ascii: "\"")] + text + [UInt8(ascii: "\"")])
+                    let expected: JSONScanError? =
+                        switch byte {
+                        case 0..<0x20: JSONScanError(.controlCharacter, at: 1 + place)
+                        case UInt8(ascii: "\""): JSONScanError(.trailingText, at: 2 + place)
+                        case UInt8(ascii: "\\") where place == length - 1: JSONScanError(.unexpectedEnd, at: 2 + length)
+                        case UInt8(ascii: "\\"): JSONScanError(.invalidEscape, at: 1 + place)
+                        case 0x80...: JSONScanError(.invalidUTF8, at: 1 + place)
+                        default: nil
+                        }
+                    expect(error, expected)
+                }
+            }
+        }
+    }
+
+    /// Names that differ in one byte, wherever it is, are different; the same names are found, however they are spelled
+    /// and wherever the text ends behind them.
+    @Test(arguments: 0...20) func namesThatLookAlike(_ length: Int) {
+        let name = String("abcdefghijklmnopqrst".prefix(length))
+        #expect(scanError(#"{"\#(name)":1,"\#(name)":2}"#)?.reason == .duplicateName)
+        #expect(scanError(#"{"x":{"\#(name)":1,"\#(name)":2},"longer than a word":3}"#)?.reason == .duplicateName)
+        #expect(scanError(#"{"\#(name)":1,"\#(name)x":2}"#) == nil)
+        for place in name.indices {
+            var other = name
+            other.replaceSubrange(place...place, with: "A")
+            #expect(scanError(#"{"\#(name)":1,"\#(other)":2}"#) == nil)
+            #expect(scanError(#"{"\#(name)":1,"\#(other)":2,"\#(name)":3}"#)?.reason == .duplicateName)
+            other = name
+            other.replaceSubrange(place...place, with: "\\u00" + String(name.utf8[place], radix: 16))
+            #expect(scanError(#"{"\#(name)":1,"\#(other)":2}"#)?.reason == .duplicateName)
+            #expect(scanError(#"{"\#(other)":1,"\#(other)":2}"#)?.reason == .duplicateName)
+        }
+    }
+
+    @Test(arguments: [15, 16, 17, 18, 31, 32, 33, 34, 1000, 20_000])
     func duplicatesAreFoundInObjectsOfAnySize(_ size: Int) throws {
         func object(_ names: [String]) -> [UInt8] {
             Array(("{" + names.map { "\"\($0)\":0" }.joined(separator: ",") + "}").utf8)
