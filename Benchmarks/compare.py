@@ -41,11 +41,11 @@ def wait_for(port):
     sys.exit(f"nothing listens on port {port}")
 
 
-def nginx(folder, name, core, servers):
+def nginx(folder, name, core, servers, main=""):
     conf = os.path.join(folder, name + ".conf")
     with open(conf, "w") as file:
         file.write(
-            f"worker_processes 1; daemon off; pid {folder}/{name}.pid; error_log {folder}/{name}.log;\n"
+            f"{main}worker_processes 1; daemon off; pid {folder}/{name}.pid; error_log {folder}/{name}.log;\n"
             "events { worker_connections 4096; }\n"
             "http { access_log off; keepalive_requests 100000000; keepalive_timeout 3600;\n"
             f"client_body_temp_path {folder}/{name}-body; proxy_temp_path {folder}/{name}-proxy;\n"
@@ -72,10 +72,11 @@ def memory(pid):
     return int(re.search(r"VmRSS:\s+(\d+)", open(f"/proc/{pid}/status").read()).group(1))
 
 
-def load(pid, port, connections, seconds, core):
+def load(pid, port, connections, seconds, core, path="/1k"):
     before = cpu(pid)
     output = subprocess.run(
-        ["taskset", "-c", core, "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", f"http://127.0.0.1:{port}/1k"],
+        ["taskset", "-c", core, "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency",
+         f"http://127.0.0.1:{port}{path}"],
         capture_output=True, text=True, check=True).stdout
     after = cpu(pid)
     requests = int(re.search(r"(\d+) requests in", output).group(1))
@@ -85,8 +86,12 @@ def load(pid, port, connections, seconds, core):
     user, system = (after[0] - before[0]) / TICKS, (after[1] - before[1]) / TICKS
     return {
         "cpu": (user + system) / requests * 1e6, "user": user / requests * 1e6,
-        "rate": requests / seconds, "p50": re.search(r"50%\s+(\S+)", output).group(1),
-        "p99": re.search(r"99%\s+(\S+)", output).group(1)}
+        "requests": requests, "rate": requests / seconds, "p50": percentile(output, 50), "p99": percentile(output, 99)}
+
+
+def percentile(output, share):
+    # At the beginning of a line: the share of a standard deviation may end in the same digits.
+    return re.search(rf"^\s*{share}%\s+(\S+)", output, re.MULTILINE).group(1)
 
 
 def main():
