@@ -54,7 +54,7 @@ struct AggregateCompiler {
         reportDeepFanOuts(drafts)
         guard issues.isEmpty else { return [] }
         let output = compileOutput(drafts)
-        var shaping = ShapeCompiler(drafts, hasOutput: definition.output != nil)
+        var shaping = ShapeCompiler(drafts, hasOutput: definition.output != nil, hasBase: definition.hasBase)
         let shapes = shaping.compile(&drafts)
         issues += shaping.issues
         if let output {
@@ -286,7 +286,9 @@ struct AggregateCompiler {
         let tops = parts.map { $0.definition.pick.tokens.count + ($0.fanOut?.isBatch == true ? 1 : 0) }
         var depths = parts.indices.map { index in
             let merged = parts[index].definition.isMerged ? 1 : 0
-            return tops[index] + max(shapes[index]?.depth ?? 0, parts[index].fanOut?.key.count ?? 0, merged)
+            // What replaces the whole base is looked into in its place.
+            let replaced = parts[index].definition.replaces?.isEmpty == true ? shapes[0]?.depth ?? 0 : 0
+            return tops[index] + max(replaced, shapes[index]?.depth ?? 0, parts[index].fanOut?.key.count ?? 0, merged)
         }
         for (part, depth) in parts.flatMap(\.templates).flatMap(\.pointerDepths) {
             depths[part] = max(depths[part], depth)

@@ -53,6 +53,9 @@ package struct AggregateDefinition: Sendable {
         package var isMerged = false
         /// For whom it is asked many times; nil where it is asked once.
         package var fanOut: FanOut?
+        /// The place in the base's answer that the value replaces, a JSON pointer in which `*` stands for all; empty for
+        /// the whole answer. nil where it replaces nothing.
+        package var replaces: String?
         /// Where in the answer of another part the value is put, as `task.user` or `tasks.items[*].user`; nil makes it a
         /// member of the view.
         package var into: String?
@@ -95,6 +98,8 @@ package struct AggregateDefinition: Sendable {
 
     /// In the order of the file, which is the order of the members of the view.
     package var parts: [Part]
+    /// Whether the first part is the base: the answer that others replace parts of.
+    package var hasBase = false
     /// For the whole view, in milliseconds.
     package var timeout: UInt64 = 5000
     /// What the view looks like, a template; nil for an object with a member for each part.

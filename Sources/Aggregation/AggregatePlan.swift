@@ -31,6 +31,8 @@ package final class AggregatePlan: Sendable {
         let fanOut: FanOut?
         /// What becomes of its value in the view, or of each of its values; nil where it passes as it is.
         let shape: Shape?
+        /// Whether it replaces something of the base, which stays where it has no answer.
+        package let replaces: Bool
         /// Whether the members of the value become members of the view.
         let isMerged: Bool
         /// The part whose value it is put into; nil where it is a member of the view.
@@ -61,6 +63,7 @@ package final class AggregatePlan: Sendable {
             fanOut = draft.fanOut
             self.shape = shape
             host = draft.host
+            replaces = definition.replaces != nil
             isMerged = definition.isMerged
             defaultMembers = Self.members(of: definition.defaultValue)
             var buffer = ByteBuffer()
@@ -86,6 +89,10 @@ package final class AggregatePlan: Sendable {
         }
     }
 
+    /// Whether the first part is the base.
+    package let hasBase: Bool
+    /// The part that replaces the whole base; nil for none.
+    let successor: Int?
     /// What the view looks like; nil for an object with a member for each part.
     let output: OutputTemplate?
     let conflicts: AggregateDefinition.Conflicts
@@ -115,6 +122,8 @@ package final class AggregatePlan: Sendable {
         guard compiler.issues.isEmpty else { throw AggregateRejection(issues: compiler.issues) }
         let graph = PartGraph(dependencies: compiled.map(\.dependencies))
         parts = compiled
+        hasBase = definition.hasBase
+        successor = definition.parts.firstIndex { $0.replaces?.isEmpty == true }
         output = compiler.output
         conflicts = definition.conflicts
         isMixed = compiled.contains { $0.isMerged }

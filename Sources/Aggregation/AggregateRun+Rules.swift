@@ -10,7 +10,7 @@ extension AggregateRun {
         var hasChanged = true
         while hasChanged {
             hasChanged = false
-            for part in 0..<records.count where records[part].state == .waiting {
+            for part in 0..<records.count where records[part].state == .waiting && !(part == 0 && holdsBase) {
                 let needed = plan.parts[part].dependencies
                 var problem: PartFailure?
                 if needed & failedMask != 0 {
@@ -29,16 +29,19 @@ extension AggregateRun {
                 }
             }
         }
-        for part in 0..<records.count where isOpen(part) { return }
-        var isPartial = failedMask != 0
-        for part in 0..<records.count where records[part].failure != nil { isPartial = true }
+        for part in 0..<records.count where isOpen(part) && !(part == 0 && holdsBase) { return }
+        if holdsBase { records[0].state = .skipped }
+        var isPartial = false
+        for part in 0..<records.count where records[part].failure != nil && !plan.parts[part].replaces {
+            isPartial = true
+        }
         finish(.view(isPartial: isPartial))
     }
 
     /// Begins with a part whose inputs are there.
     private mutating func start(_ part: AggregatePlan.Part, _ number: Int) -> PartFailure? {
         guard let fanOut = part.fanOut else { return call(number, part, asking: 0..<0) }
-        if let problem = gatherValues(fanOut, number), isStrict || !part.isOptional { return problem }
+        if let problem = gatherValues(fanOut, number), let plan, isRequired(number, of: plan) { return problem }
         let range = records[number].values
         if range.isEmpty {
             complete(number)
@@ -113,6 +116,7 @@ extension AggregateRun {
             return false
         }
         if records[part].failure == nil { records[part].failure = failure }
+        if plan.parts[part].replaces { holdsBase = false }
         return true
     }
 
@@ -129,6 +133,7 @@ extension AggregateRun {
         records[part].state = .failed
         records[part].failure = failure
         failedMask |= 1 << UInt64(part)
+        if plan.parts[part].replaces { holdsBase = false }
         if !isRequired(part, of: plan) { return true }
         let status = failure.viewStatus(
             pathHoldsInput: plan.parts[part].pathHoldsInput, isOfMany: plan.parts[part].fanOut != nil)

@@ -45,6 +45,8 @@ package struct AggregateRun: ~Copyable {
     /// Where a part is.
     package enum PartState: UInt8, Sendable, BitwiseCopyable {
         case waiting, running, answered, failed, cancelled
+        /// It was not asked: the base has what it would replace, or nothing of the base is needed.
+        case skipped
     }
 
     struct PartRecord: BitwiseCopyable {
@@ -99,6 +101,8 @@ package struct AggregateRun: ~Copyable {
     var answeredMask: UInt64 = 0
     var failedMask: UInt64 = 0
     private var received = 0
+    /// Whether the base is not asked unless something turns out to be needed of it.
+    var holdsBase = false
     private let hashSeed: UInt64
 
     /// A run that can be used for one view after another. `hashSeed` is a random number: upstreams that know it could
@@ -110,14 +114,29 @@ package struct AggregateRun: ~Copyable {
 
     // MARK: - Beginning
 
-    /// Forgets the last view and gets ready for one by `plan`.
-    package mutating func prepare(_ plan: AggregatePlan) {
+    /// Forgets the last view and gets ready for one by `plan`. Of the parts that replace something of the base those in
+    /// `served` are not asked, one bit each: whom the base is asked of would answer for them, too.
+    package mutating func prepare(_ plan: AggregatePlan, served: UInt64 = 0) {
         reset()
         self.plan = plan
         records.append(repeating: PartRecord(), count: plan.parts.count)
         for part in plan.parts.indices { calls.append(CallRecord(part: part)) }
         answers.grow(to: plan.parts.count, hashSeed: hashSeed)
         inputs.prepare(for: plan.inputs)
+        if plan.hasBase { decideOnBase(plan, served) }
+    }
+
+    private mutating func decideOnBase(_ plan: AggregatePlan, _ served: UInt64) {
+        var isNeeded = plan.successor == nil
+        for part in plan.parts.indices.dropFirst() {
+            if plan.parts[part].replaces, served & 1 << UInt64(part) != 0 {
+                records[part].state = .skipped
+                isNeeded = true
+            } else if plan.parts[part].dependencies & 1 != 0 {
+                isNeeded = true
+            }
+        }
+        holdsBase = !isNeeded
     }
 
     /// Forgets the view, its plan and its answers; memory of an uncommonly large one is given back.
@@ -128,6 +147,7 @@ package struct AggregateRun: ~Copyable {
         records.removeAll()
         values.removeAll()
         received = 0
+        holdsBase = false
         requests.removeAll(keeping: 64 * 1024)
         scratch.removeAll(keeping: 64 * 1024)
         actions.removeAll()
@@ -195,6 +215,12 @@ package struct AggregateRun: ~Copyable {
 
     /// Why a part failed, or some of the values that it asks for; or nil.
     package func failure(of part: Int) -> PartFailure? { records[part].failure }
+
+    /// Whether a part that was to replace something has failed, so that the view has what the base says.
+    package func fellBack(_ part: Int) -> Bool {
+        guard let plan, plan.parts[part].replaces, records[part].failure != nil else { return false }
+        return records[0].state == .answered
+    }
 
     /// How many of the values that a part asks for have no answer; 0 for a part that asks once.
     package func missingValues(of part: Int) -> Int { records[part].missing }
@@ -288,7 +314,7 @@ package struct AggregateRun: ~Copyable {
     package mutating func viewTimedOut() {
         guard outcome == nil, let plan else { return }
         let timeout = PartFailure(.timeout)
-        for part in 0..<records.count where isOpen(part) && isRequired(part, of: plan) {
+        for part in 0..<records.count where isOpen(part) && isRequired(part, of: plan) && !(part == 0 && holdsBase) {
             cancelCalls(of: part)
             _ = mark(part, timeout)
             return
@@ -316,8 +342,10 @@ package struct AggregateRun: ~Copyable {
     /// Whether the answer to a call is awaited.
     package func isRunning(_ call: Int) -> Bool { outcome == nil && call < calls.count && calls[call].isRunning }
 
-    /// Whether the view fails with a part.
-    func isRequired(_ part: Int, of plan: AggregatePlan) -> Bool { isStrict || !plan.parts[part].isOptional }
+    /// Whether the view fails with a part: what replaces something of the base need not be there.
+    func isRequired(_ part: Int, of plan: AggregatePlan) -> Bool {
+        !plan.parts[part].replaces && (isStrict || !plan.parts[part].isOptional)
+    }
 
     func isOpen(_ part: Int) -> Bool { records[part].state == .waiting || records[part].state == .running }
 

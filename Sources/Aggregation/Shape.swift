@@ -18,6 +18,8 @@ final class Shape: Sendable {
         let part: Int
         /// Where in the object the value stands that the part was asked with; nil where the part has one answer.
         let key: CompiledPointer?
+        /// For a part that replaces something of the base: where that stands in the base's answer.
+        var origin: CompiledPointer?
     }
 
     let members: [Member]

@@ -6,8 +6,10 @@ struct ShapeCompiler {
     private(set) var issues: [AggregateIssue] = []
 
     private let hasOutput: Bool
+    private let hasBase: Bool
 
-    init(_ parts: [PartDraft], hasOutput: Bool) {
+    init(_ parts: [PartDraft], hasOutput: Bool, hasBase: Bool) {
+        self.hasBase = hasBase
         drafts = parts.map { _ in ShapeDraft() }
         self.hasOutput = hasOutput
     }
@@ -16,9 +18,16 @@ struct ShapeCompiler {
     mutating func compile(_ parts: inout [PartDraft]) -> [Shape?] {
         for index in parts.indices {
             keepMembers(parts[index], in: value(index, parts))
-            guard let into = parts[index].definition.into else { continue }
             do throws(AggregateIssue) {
-                parts[index].host = try join(index, into, parts)
+                if let place = parts[index].definition.replaces {
+                    parts[index].host = try replace(index, place, parts)
+                } else if let into = parts[index].definition.into {
+                    parts[index].host = try join(index, into, parts)
+                } else if hasBase, !hasOutput, index > 0 {
+                    // Beside what it replaces, a view can add to its base.
+                    _ = drafts[0].join(parts[index].definition.name, part: index, key: nil)
+                    parts[index].host = 0
+                }
             } catch {
                 issues.append(error)
             }
@@ -124,12 +133,53 @@ struct ShapeCompiler {
         return host
     }
 
+    /// Puts a part into the place of the base that it replaces.
+    private func replace(_ index: Int, _ place: String, _ parts: [PartDraft]) throws(AggregateIssue) -> Int {
+        let part = parts[index].definition
+        func failure(_ message: String) -> AggregateIssue {
+            AggregateIssue(part: part.name, key: "replaces", message: message)
+        }
+        guard hasBase, index > 0 else { throw failure("there is no \"base\" to replace something of") }
+        if hasOutput {
+            throw failure("\"output\" says what the view looks like: \"replaces\" has no meaning beside it")
+        }
+        for other in parts where other.dependencies & 1 << UInt64(index) != 0 {
+            throw failure(
+                "\"\(other.definition.name)\" needs its answer, and it is not always asked: use {base…} there")
+        }
+        let successors = parts.filter { $0.definition.replaces?.isEmpty == true }
+        if place.isEmpty {
+            if parts.firstIndex(where: { $0.definition.replaces?.isEmpty == true }) != index {
+                throw failure("another part replaces the whole base already")
+            }
+            if parts[index].fanOut != nil { throw failure("many values cannot replace the whole base") }
+            if part.members != .all || !part.renames.isEmpty || !part.flattened.isEmpty {
+                throw failure("what replaces the whole base has to look like it: leave its members as they are")
+            }
+            return 0
+        }
+        guard var steps = ValuePath.steps(pattern: place), place.hasPrefix("/"),
+            case .named(let name)? = steps.popLast()
+        else {
+            throw failure("expected a JSON pointer to a member such as /user or /items/*/user, found \"\(place)\"")
+        }
+        if steps.contains(.every), !successors.isEmpty {
+            throw failure("a place with * cannot be found again where another part replaces the whole base")
+        }
+        let key = try self.key(of: parts[index], beside: ValuePath(part: "base", steps: steps), 0, parts, "replaces")
+        let origin = CompiledPath(steps + [.named(name)]).pointers[0]
+        guard drafts[0].place(steps).join(name, part: index, key: key, origin: origin) else {
+            throw failure("another part replaces \(place) already")
+        }
+        return 0
+    }
+
     /// Where, seen from the object that a part's value is put into, the value stands that the part was asked with.
     private func key(
-        of part: PartDraft, beside path: ValuePath, _ host: Int, _ parts: [PartDraft]
+        of part: PartDraft, beside path: ValuePath, _ host: Int, _ parts: [PartDraft], _ word: String = "into"
     ) throws(AggregateIssue) -> CompiledPointer? {
         func failure(_ message: String) -> AggregateIssue {
-            AggregateIssue(part: part.definition.name, key: "into", message: message)
+            AggregateIssue(part: part.definition.name, key: word, message: message)
         }
         guard let fanOut = part.fanOut, let values = part.values else {
             // The many values of a host all get the one answer; elements of an array need not.

@@ -63,9 +63,9 @@ final class ShapeDraft {
     func flatten(_ steps: [ValuePath.Step]) { place(steps).isFlat = true }
 
     /// Sets a member of this object to what a part has; false where another part is put there already.
-    func join(_ name: String, part: Int, key: CompiledPointer?) -> Bool {
+    func join(_ name: String, part: Int, key: CompiledPointer?, origin: CompiledPointer? = nil) -> Bool {
         if joins.contains(where: { $0.name.span.equals(Array(name.utf8).span) }) { return false }
-        joins.append(Shape.Join(name: Array(name.utf8), label: Self.label(name), part: part, key: key))
+        joins.append(Shape.Join(name: Array(name.utf8), label: Self.label(name), part: part, key: key, origin: origin))
         return true
     }
 

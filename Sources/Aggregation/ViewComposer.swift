@@ -14,6 +14,7 @@ package struct ViewComposer: ~Copyable {
 
     private var fields = ByteBuffer()
     private var partialRange = ByteRange()
+    private var fallbackRange = ByteRange()
     private var cacheControlRange = ByteRange()
     private var varyRange = ByteRange()
     private var entityTagRange = ByteRange()
@@ -26,6 +27,10 @@ package struct ViewComposer: ~Copyable {
     /// The value of `Banyan-Partial`: the failed parts with their reasons; empty for a whole view.
     @_lifetime(borrow self)
     package borrowing func partial() -> Span<UInt8> { fields.span(partialRange) }
+
+    /// The value of `Banyan-Fallback`: the parts that failed and whose places the base has; empty for none.
+    @_lifetime(borrow self)
+    package borrowing func fallback() -> Span<UInt8> { fields.span(fallbackRange) }
 
     /// The value of `Cache-Control`; empty where the parts say nothing.
     @_lifetime(borrow self)
@@ -50,20 +55,21 @@ package struct ViewComposer: ~Copyable {
         fields.removeAll(keeping: 4096)
         variance.removeAll()
         entityTag = nil
-        (partialRange, cacheControlRange) = (ByteRange(), ByteRange())
+        (partialRange, fallbackRange, cacheControlRange) = (ByteRange(), ByteRange(), ByteRange())
         (varyRange, entityTagRange) = (ByteRange(), ByteRange())
         guard let plan = run.plan, case .view(let isPartial)? = run.outcome else { return nil }
         let start = body.count
         writer.reset(plan.conflicts)
         writer.appendView(of: run, plan, to: &body)
-        if isPartial, plan.namesErrors, plan.output?.isObject != false {
+        if isPartial, plan.namesErrors, body.span[body.count - 1] == UInt8(ascii: "}") {
             body.truncate(to: body.count - 1)
             if body.count > start + 1 { body.append(UInt8(ascii: ",")) }
             Self.appendErrors(run, plan, to: &body)
             body.append(UInt8(ascii: "}"))
         }
 
-        if isPartial { partialRange = append { $0.appendFailures(run, plan) } }
+        if isPartial { partialRange = append { $0.appendFailures(run, plan, fallenBack: false) } }
+        if plan.hasBase { fallbackRange = append { $0.appendFailures(run, plan, fallenBack: true) } }
         writeCaching(run, plan, isPartial, hasCredentials)
         if !isPartial {
             let tag = EntityTag(of: body.span(ByteRange(start: start, count: body.count - start)))
@@ -160,10 +166,12 @@ extension ByteBuffer {
 
     /// Appends the failed parts as a list of items (RFC 9651 §3.1):
     /// `user;reason=timeout, comments;reason=bad_status;status=503`.
-    fileprivate mutating func appendFailures(_ run: borrowing AggregateRun, _ plan: AggregatePlan) {
+    fileprivate mutating func appendFailures(
+        _ run: borrowing AggregateRun, _ plan: AggregatePlan, fallenBack: Bool
+    ) {
         var isFirst = true
         for part in plan.parts.indices {
-            guard let failure = run.failure(of: part) else { continue }
+            guard let failure = run.failure(of: part), run.fellBack(part) == fallenBack else { continue }
             if !isFirst { append(", ") }
             isFirst = false
             append(contentsOf: plan.parts[part].fieldItem)

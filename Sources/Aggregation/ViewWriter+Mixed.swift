@@ -70,12 +70,13 @@ extension ViewWriter {
         _ pass: Pass, _ place: JSONNodeID, of call: Int, _ shape: Shape, _ run: borrowing AggregateRun,
         _ cursor: inout Cursor, _ body: inout ByteBuffer
     ) {
-        var joined: UInt64 = 0
+        let joins = available(shape, at: place, of: call, run)
+        var joined = ~joins
         var child = run.answers[call].index.firstChild(of: place)
         while let current = child, !isTooLarge {
             child = run.answers[call].index.next(after: current)
             let node = run.answers[call].index[current]
-            switch Self.fate(of: node, shape, run.answers[call]) {
+            switch Self.fate(of: node, shape, joins, run.answers[call]) {
             case .leftOut: break
             case .kept:
                 if visit(pass, node, nil, of: run.answers[call], &cursor, &body) {

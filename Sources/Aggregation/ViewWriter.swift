@@ -25,6 +25,8 @@ struct ViewWriter: ~Copyable {
     mutating func appendView(of run: borrowing AggregateRun, _ plan: AggregatePlan, to body: inout ByteBuffer) {
         if let output = plan.output {
             append(output, of: run, plan, to: &body)
+        } else if plan.hasBase {
+            appendBase(of: run, plan, to: &body)
         } else if plan.isMixed {
             appendMixedView(of: run, plan, to: &body)
         } else {
@@ -126,7 +128,8 @@ struct ViewWriter: ~Copyable {
     ) {
         body.append("{")
         var isFirst = true
-        var joined: UInt64 = 0
+        let joins = available(shape, at: place, of: call, run)
+        var joined = ~joins
         var run0 = ByteRange()
         func flush(_ run: borrowing AggregateRun, _ body: inout ByteBuffer) {
             guard !run0.isEmpty else { return }
@@ -139,7 +142,7 @@ struct ViewWriter: ~Copyable {
         while let current = child, !isTooLarge {
             child = run.answers[call].index.next(after: current)
             let node = run.answers[call].index[current]
-            let fate = Self.fate(of: node, shape, run.answers[call])
+            let fate = Self.fate(of: node, shape, joins, run.answers[call])
             switch fate {
             case .kept:
                 let start = run0.isEmpty ? Int(node.name.start) : Int(run0.start)
@@ -183,8 +186,12 @@ struct ViewWriter: ~Copyable {
         case shaped(Shape)
     }
 
-    static func fate(of node: JSONNode, _ shape: Shape, _ answer: borrowing PartAnswer) -> Fate {
-        if !shape.joins.isEmpty, let join = shape.join(of: node, in: answer.body.span) { return .joined(join) }
+    static func fate(
+        of node: JSONNode, _ shape: Shape, _ joins: UInt64, _ answer: borrowing PartAnswer
+    ) -> Fate {
+        if joins != 0, let join = shape.join(of: node, in: answer.body.span), joins & 1 << UInt64(join) != 0 {
+            return .joined(join)
+        }
         guard let inner = shape.member(node, in: answer.body.span) else {
             return shape.keepsOthers ? .kept : .leftOut
         }
@@ -198,6 +205,10 @@ struct ViewWriter: ~Copyable {
     ) {
         guard let plan = run.plan else { return }
         body.append(contentsOf: join.label)
+        if let origin = join.origin, run.state(of: join.part) != .answered {
+            appendBytes(at: origin, of: run.answers[0], to: &body)
+            return
+        }
         guard let key = join.key else {
             appendPart(join.part, of: run, to: &body)
             return

@@ -60,7 +60,7 @@ final class AggregateExchange {
         if exchange.isRecorded { exchange.beginComposition() }
         isMeasured = exchange.snapshot?.measuresTime == true
         for number in plan.plan.parts.indices { attempt(number).forget(measuring: isMeasured) }
-        run.prepare(plan.plan)
+        run.prepare(plan.plan, served: servedByBase(plan))
         run.isStrict = exchange.handlesStrictly
         exchange.head.fill(
             &run.inputs, plan.plan.inputs, exchange.captures, user: exchange.identity.user)
@@ -85,6 +85,19 @@ final class AggregateExchange {
             }
         }
         isPerforming = false
+    }
+
+    /// The parts that need not be asked: their flags lead to whom the base is asked of.
+    private func servedByBase(_ plan: AggregateRoutePlan) -> UInt64 {
+        guard plan.plan.hasBase, let snapshot = exchange.snapshot else { return 0 }
+        let base = snapshot.upstream(for: plan.targets[0], exchange.decisions)
+        var served: UInt64 = 0
+        for (number, part) in plan.plan.parts.enumerated() where part.replaces {
+            if snapshot.upstream(for: plan.targets[number], exchange.decisions) == base {
+                served |= 1 << UInt64(number)
+            }
+        }
+        return served
     }
 
     /// What carries out the call of this number.
@@ -119,11 +132,17 @@ final class AggregateExchange {
         switch run.outcome {
         case .view(let isPartial):
             if isPartial { exchange.marks.insert(.partial) }
+            if hasFallenBack { exchange.marks.insert(.fallback) }
             respondWithView()
         case .failed(let status, _, let failure):
             exchange.fail(Cause(failure.reason), status: status, detail: Self.detail(failure.reason))
         case .abandoned, nil: break
         }
+    }
+
+    private var hasFallenBack: Bool {
+        guard let plan, plan.plan.hasBase else { return false }
+        return plan.plan.parts.indices.contains { run.fellBack($0) }
     }
 
     private func respondWithView() {
@@ -193,7 +212,7 @@ final class AggregateExchange {
     /// Counts what became of the parts.
     func countParts(_ metrics: WorkerMetrics) {
         guard let plan, let snapshot = exchange.snapshot else { return }
-        for part in plan.plan.parts.indices {
+        for part in plan.plan.parts.indices where run.state(of: part) != .skipped {
             let failure = run.state(of: part) == .cancelled ? PartFailure(.cancelled) : run.failure(of: part)
             metrics.partEnded(part, of: exchange.route, snapshot, failure)
         }
@@ -202,7 +221,7 @@ final class AggregateExchange {
     /// Adds what became of the parts.
     func fillParts(_ record: inout AccessLogRecord) {
         guard let plan, let snapshot = exchange.snapshot else { return }
-        for number in plan.plan.parts.indices {
+        for number in plan.plan.parts.indices where run.state(of: number) != .skipped {
             let (upstream, duration) = longestCall(of: number)
             var cause = ByteBuffer()
             if let failure = run.failure(of: number) { cause.append(failure.reason.word) }

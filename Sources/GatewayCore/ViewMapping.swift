@@ -103,6 +103,7 @@ extension ViewComposer {
     /// Appends the fields that follow from the parts, each as a line.
     borrowing func appendFields(to buffer: inout ByteBuffer) {
         Self.append("Banyan-Partial: ", partial(), to: &buffer)
+        Self.append("Banyan-Fallback: ", fallback(), to: &buffer)
         Self.append("Cache-Control: ", cacheControl(), to: &buffer)
         Self.append("Vary: ", vary(), to: &buffer)
         Self.append("ETag: ", etag(), to: &buffer)
@@ -130,9 +131,12 @@ extension SnapshotCompiler {
     mutating func compile(
         _ section: AggregateSection, _ parameters: [TemplateScope.PathParameter], _ path: [String], bodyLimit: UInt64
     ) -> AggregateRoutePlan? {
-        let targets = section.parts.map { target(named: $0.from) }
+        // The base is a part like others, the first one.
+        let parts = [section.base].compactMap { $0 } + section.parts
+        let targets = parts.map { target(named: $0.from) }
         var definition = AggregateDefinition(
-            parts: section.parts.enumerated().map { number, part in AggregateDefinition.Part(part, target: number) })
+            parts: parts.enumerated().map { number, part in AggregateDefinition.Part(part, target: number) })
+        definition.hasBase = section.base != nil
         definition.timeout = section.timeout.value
         definition.namesErrors = section.errors == .body
         definition.output = section.output
@@ -147,7 +151,7 @@ extension SnapshotCompiler {
             let plan = try AggregatePlan(definition)
             return AggregateRoutePlan(
                 plan: plan, targets: targets, flagSlots: flagSlots(of: targets), bodyLimit: bodyLimit,
-                requests: section.parts.map {
+                requests: parts.map {
                     PartRequestPlan(
                         $0, section.passHeaders, identity: identityHeaders, certificates: certificateHeaders)
                 })
@@ -159,8 +163,12 @@ extension SnapshotCompiler {
 
     /// Where in the file an issue of a view stands.
     private func pointer(of issue: AggregateIssue, _ path: [String]) -> [String] {
-        guard let part = issue.part else { return path }
-        let place = path + [part]
+        guard let part = issue.part else {
+            let place = Array(path.dropLast()) + [issue.key]
+            return stands(place) ? place : path
+        }
+        let isBase = part == "base" && stands(Array(path.dropLast()) + ["base"])
+        let place = isBase ? Array(path.dropLast()) + ["base"] : path + [part]
         // A part's call stands in `get`, or in the members of `request`.
         let candidates =
             issue.key == "path"
@@ -181,6 +189,7 @@ extension AggregateDefinition.Part {
         timeout = section.timeout.value
         pick = section.pick
         into = section.into
+        replaces = section.replaces
         renames = section.renames.map { ($0.member, $0.name) }
         flattened = section.flattened
         isMerged = section.isMerged

@@ -6,6 +6,8 @@ package enum AccessLogMark: UInt8, CaseIterable, Sendable {
     case retried
     /// A view went without parts that failed.
     case partial
+    /// A part of a view failed, and its base had what it was to replace.
+    case fallback
     /// The client has the view already: 304 by the gateway itself.
     case notModified
     /// The answer began before the request's body had been read to its end.
@@ -26,6 +28,7 @@ package enum AccessLogMark: UInt8, CaseIterable, Sendable {
         switch self {
         case .retried: "retried"
         case .partial: "partial"
+        case .fallback: "fallback"
         case .notModified: "not_modified"
         case .earlyAnswer: "early_answer"
         case .clientGone: "client_gone"

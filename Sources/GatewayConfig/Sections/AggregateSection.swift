@@ -29,6 +29,8 @@ package struct AggregateSection: Equatable, Sendable {
     package var errors = Errors.header
     /// `passHeaders` beside `aggregate`: which of the client's fields the parts get. Default: `standard`.
     package var passHeaders = PassedHeaders.standard
+    /// `base` beside `aggregate`: a call whose answer is the view, and of which parts replace something. Default: nil.
+    package var base: PartSection?
     /// `output` beside `aggregate`: what the view looks like, JSON whose strings are templates. Default: nil, an object with
     /// a member for each part.
     package var output: JSONValue?
@@ -36,7 +38,7 @@ package struct AggregateSection: Equatable, Sendable {
     package var conflicts = Conflicts.first
 
     /// The keys of a route that have no meaning beside another action.
-    static let routeKeys = ["errors", "passHeaders", "output", "onConflict"]
+    static let routeKeys = ["base", "errors", "passHeaders", "output", "onConflict"]
 
     /// What happens where members of one name meet.
     package enum Conflicts: String, CaseIterable, Sendable {
@@ -57,6 +59,7 @@ package struct AggregateSection: Equatable, Sendable {
             if let reason = PartSection.reasonAgainst(name: name) { session.reportName(place.pointer, reason) }
             return session.section(place, PartSection.keys).flatMap { PartSection(name: name, $0) }
         }
+        if let section = route.section("base", PartSection.baseKeys) { base = PartSection(name: "base", section) }
         route.duration("timeout", into: &timeout)
         route.choice("errors", into: &errors)
         output = route.place("output").map { session.json($0) }
@@ -95,7 +98,7 @@ package struct AggregateSection: Equatable, Sendable {
     var effective: [(String, JSONValue?)] {
         [
             ("aggregate", .section(parts.map { ($0.name, $0.effective) })),
-            ("timeout", .text(timeout)),
+            ("base", base?.effective), ("timeout", .text(timeout)),
             ("errors", .string(errors.rawValue)),
             ("passHeaders", passHeaders.effective),
             ("output", output), ("onConflict", .string(conflicts.rawValue)),

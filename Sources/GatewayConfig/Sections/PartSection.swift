@@ -48,10 +48,16 @@ package struct PartSection: Equatable, Sendable {
         package var name: String
     }
 
+    /// `replaces`: the place in the answer of `base` that the value replaces, a JSON pointer in which `*` stands for all;
+    /// empty for all of it. Default: nil.
+    package var replaces: String?
+
+    /// What a base may have.
+    static let baseKeys = SectionKeys(["from", "get", "request", "timeout"])
     static let keys = SectionKeys(
         [
             "from", "get", "request", "optional", "default", "timeout", "pick", "fields", "omit", "into", "rename",
-            "flatten", "merge",
+            "flatten", "merge", "replaces",
         ]
             + FanOutSection.keys)
 
@@ -96,6 +102,12 @@ package struct PartSection: Equatable, Sendable {
             if let name = session.string(place) { renames.append(Rename(member: member, name: name)) }
         }
         flattened = section.names("flatten") ?? []
+        replaces = section.string("replaces")
+        for key in ["into", "merge", "optional", "default"] where replaces != nil && section.has(key) {
+            session.reportName(
+                section.pointer.appending(key),
+                "\"\(key)\" has no meaning beside \"replaces\": what the base says stays where the part has no answer")
+        }
         section.bool("merge", into: &isMerged)
         if isMerged, into != nil {
             session.reportName(
@@ -131,7 +143,7 @@ package struct PartSection: Equatable, Sendable {
                 ("from", .string(from)),
                 ("request", request.effective),
             ] + (fanOut?.effective ?? []) + [
-                ("into", into.map { .string($0) }),
+                ("into", into.map { .string($0) }), ("replaces", replaces.map { .string($0) }),
                 ("optional", .bool(optional)),
                 ("default", optional ? defaultValue : nil),
                 ("timeout", .text(timeout)),

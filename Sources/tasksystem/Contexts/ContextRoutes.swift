@@ -9,10 +9,13 @@ struct ContextRoutes: Sendable {
     let now: @Sendable () -> String
     /// Where task events go.
     let taskEvents: TaskEventSink
+    /// Whether users and comments are here, too, so that a task can be told with them.
+    let tellsTaskDetails: Bool
 
     init(store: Store, now: @escaping @Sendable () -> String) {
         database = TracedDatabase(database: store.database)
         self.now = now
+        tellsTaskDetails = store.contexts.contains(.users) && store.contexts.contains(.comments)
         taskEvents = store.contexts.contains(.notifications) && store.contexts.contains(.audit) ? .tables : .outbox
     }
 

@@ -36,7 +36,15 @@ extension ContextRoutes {
                 }
                 return task
             },
-            reading(TaskItem.self, at: pattern),
+            Route(.GET, pattern) { [database, tellsTaskDetails] request in
+                let words = request.query["include"].map { $0.split(separator: ",") } ?? []
+                let included = Set(words.compactMap { TaskDetails.Inclusion(rawValue: String($0)) })
+                return try .json(
+                    try await database.read(request, from: TaskItem.databaseTableName) { db in
+                        let task = try TaskItem.find(request.identifier, in: db)
+                        return try TaskDetails(of: task, including: tellsTaskDetails ? included : [], in: db)
+                    })
+            },
             deleting(TaskItem.self, at: pattern) { [now, taskEvents] task, request, db in
                 try taskEvents.record(TaskEvent(action: .deleted, task: task, actor: request.actor, at: now()), in: db)
             },

@@ -1,0 +1,176 @@
+import ByteBuffers
+import JSON
+import Testing
+
+@testable import Aggregation
+
+/// Views that are another system's answer, of which parts are replaced.
+@Suite struct BaseTests {
+    private func expect<T: Equatable>(_ found: T, _ expected: T, _ location: SourceLocation = #_sourceLocation) {
+        #expect(found == expected, sourceLocation: location)
+    }
+
+    private static func replacing(_ name: String, _ place: String, _ path: String) -> AggregateDefinition.Part {
+        var made = part(name, path)
+        made.replaces = place
+        return made
+    }
+
+    private static func plan(_ parts: AggregateDefinition.Part...) throws(AggregateRejection) -> AggregatePlan {
+        var view = AggregateDefinition(parts: [part("base", "/tasks/{task_id}?include=user,comments")] + parts)
+        view.pathParameters = [.init(name: "task_id")]
+        view.hasBase = true
+        return try AggregatePlan(view)
+    }
+
+    private static func usual() throws -> AggregatePlan {
+        try plan(
+            replacing("user", "/user", "/users/{base.user_id}"),
+            replacing("comments", "/comments", "/tasks/{task_id}/comments"))
+    }
+
+    private static let whole = #" { "id":1, "user_id":7, "user" : {"n":"old"} ,"comments":["old"], "z":1.0 } "#
+
+    private static func begin(_ plan: AggregatePlan, served: UInt64) throws -> RunFixture {
+        var fixture = try RunFixture(definition(part("x", "/x")))
+        fixture.run.prepare(plan, served: served)
+        for slot in 0..<plan.inputs.count { fixture.run.inputs.set(slot, to: Array("1".utf8).span) }
+        fixture.run.begin()
+        return fixture
+    }
+
+    @Test func whereNoFlagIsOnTheBytesPassUntouched() throws {
+        var fixture = try Self.begin(Self.usual(), served: 0b110)
+        expect(fixture.actions(), [.start(0)])
+        fixture.answer(0, Self.whole)
+        expect(fixture.actions(), [.finished])
+        expect(fixture.view(), Self.whole)
+        expect(fixture.outcome, .view(isPartial: false))
+    }
+
+    @Test func aPartWhoseFlagIsOnIsAskedAtTheSameTimeAndReplaces() throws {
+        var fixture = try Self.begin(Self.usual(), served: 0b010)
+        expect(fixture.actions(), [.start(0), .start(2)])
+        fixture.answer(2, "[\"new\"]")
+        fixture.answer(0, Self.whole)
+        expect(fixture.view(), #"{"id":1, "user_id":7, "user" : {"n":"old"},"comments":["new"],"z":1.0}"#)
+    }
+
+    @Test func aPartThatNeedsTheBaseWaitsForIt() throws {
+        var fixture = try Self.begin(Self.usual(), served: 0)
+        expect(fixture.actions(), [.start(0), .start(2)])
+        fixture.answer(0, Self.whole)
+        expect(fixture.actions(), [.start(1)])
+        expect(fixture.target(1), "/users/7")
+        fixture.answer(1, #"{"n":"new"}"#)
+        fixture.answer(2, "[]")
+        expect(fixture.view(), #"{"id":1, "user_id":7,"user":{"n":"new"},"comments":[],"z":1.0}"#)
+    }
+
+    @Test func whatFailsLeavesTheBasesOwn() throws {
+        var fixture = try Self.begin(Self.usual(), served: 0)
+        _ = fixture.actions()
+        fixture.run.partFailed(2, PartFailure(.connectFailed))
+        fixture.answer(0, Self.whole)
+        fixture.run.answerBegan(1, status: 503)
+        expect(fixture.outcome, .view(isPartial: false))
+        expect(fixture.view(), Self.whole)
+        expect(
+            fixture.composer.fallback().text, "user;reason=bad_status;status=503, comments;reason=connect_failed")
+        expect(fixture.composer.partial().text, "")
+        #expect(fixture.run.fellBack(1) && fixture.run.fellBack(2) && !fixture.run.fellBack(0))
+        var late = try Self.begin(Self.usual(), served: 0b010)
+        late.answer(0, Self.whole)
+        late.run.viewTimedOut()
+        expect(late.view(), Self.whole)
+        expect(late.composer.fallback().text, "comments;reason=timeout")
+    }
+
+    @Test func withoutTheBaseThereIsNothing() throws {
+        var fixture = try Self.begin(Self.usual(), served: 0b110)
+        fixture.run.answerBegan(0, status: 404)
+        expect(fixture.outcome, .failed(status: 404, part: 0, PartFailure(.badStatus, status: 404)))
+    }
+
+    /// All flags on: the old system is not asked, unless something fails or is still its own.
+    @Test func whereEverythingIsReplacedTheBaseIsNotAsked() throws {
+        func plan() throws -> AggregatePlan {
+            try Self.plan(
+                Self.replacing("task", "", "/tasks/{task_id}"),
+                Self.replacing("comments", "/comments", "/tasks/{task_id}/comments"))
+        }
+        var fixture = try Self.begin(plan(), served: 0)
+        expect(fixture.actions(), [.start(1), .start(2)])
+        fixture.answer(1, #"{"id": 1}"#)
+        fixture.answer(2, "[2]")
+        expect(fixture.actions(), [.finished])
+        expect(fixture.view(), #"{"id": 1,"comments":[2]}"#)
+
+        // One is still the old system's: it is asked, and only that is taken of it.
+        var half = try Self.begin(plan(), served: 0b100)
+        expect(half.actions(), [.start(0), .start(1)])
+        half.answer(1, #"{"id":5,"comments":"mine"}"#)
+        half.answer(0, #"{"id":1,"comments":["old" ]}"#)
+        expect(half.view(), #"{"id":5,"comments":["old" ]}"#)
+
+        // One fails: now the old system is asked.
+        var failing = try Self.begin(plan(), served: 0)
+        _ = failing.actions()
+        failing.run.partFailed(2, PartFailure(.timeout))
+        expect(failing.actions(), [.start(0)])
+        failing.answer(1, #"{"id":5}"#)
+        failing.answer(0, #"{"id":1,"comments":["old"]}"#)
+        expect(failing.outcome, .view(isPartial: false))
+        expect(failing.view(), #"{"id":5,"comments":["old"]}"#)
+        expect(failing.composer.fallback().text, "comments;reason=timeout")
+
+        // The successor itself fails.
+        var without = try Self.begin(plan(), served: 0)
+        _ = without.actions()
+        without.run.partFailed(1, PartFailure(.timeout))
+        without.answer(2, "[9]")
+        without.answer(0, #"{"id":1,"comments":["old"]}"#)
+        expect(without.view(), #"{"id":1,"comments":[9]}"#)
+    }
+
+    @Test func placesInListsAreReplacedValueByValue() throws {
+        var users = batch("users", "base.items[*].user_id", "/users?ids={each,}")
+        users.replaces = "/items/*/user"
+        let plan = try Self.plan(users)
+        var fixture = try Self.begin(plan, served: 0)
+        fixture.answer(
+            0, #"{"items":[{"user_id":1,"user":"a"},{"user_id":2,"user":"b"},{"user_id":null,"user":null}]}"#)
+        fixture.answer(1, #"[{"id":2,"n":1}]"#)
+        expect(
+            fixture.view(),
+            #"{"items":[{"user_id":1,"user":"a"},{"user_id":2,"user":{"id":2,"n":1}},{"user_id":null,"user":null}]}"#)
+        expect(fixture.composer.fallback().text, "users;reason=missing_value;values=1")
+    }
+
+    @Test func aViewAddsToItsBase() throws {
+        var optional = part("more", "/more", optional: true, default: .array([]))
+        optional.members = .only(["a"])
+        var fixture = try Self.begin(Self.plan(optional), served: 0)
+        expect(fixture.actions(), [.start(0), .start(1)])
+        fixture.answer(0, #"{"id":1}"#)
+        fixture.answer(1, #"{"a":1,"b":2}"#)
+        expect(fixture.view(), #"{"id":1,"more":{"a":1}}"#)
+    }
+
+    @Test(arguments: [
+        ("", "{}", "another part replaces the whole base already"),
+        ("user", "/x", "expected a JSON pointer to a member such as /user or /items/*/user, found \"user\""),
+        ("/items/*", "/x", "expected a JSON pointer to a member such as /user or /items/*/user, found \"/items/*\""),
+        ("/items/*/x", "/x", "a place with * cannot be found again where another part replaces the whole base"),
+        ("/a", "/a", "another part replaces /a already"),
+    ])
+    func mistakes(_ place: String, _ other: String, _ message: String) {
+        let first = Self.replacing("first", other == "/a" ? "/a" : "", "/first")
+        do throws(AggregateRejection) {
+            _ = try Self.plan(first, Self.replacing("second", place, "/second"))
+            Issue.record("it was taken")
+        } catch {
+            #expect(error.issues.map(\.message) == [message])
+        }
+    }
+}

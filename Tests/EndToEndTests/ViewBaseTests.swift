@@ -1,0 +1,99 @@
+import Foundation
+import Synchronization
+import Testing
+
+extension EndToEnd {
+    /// Views that replace parts of a monolith's own answer, and lists with what belongs to their elements.
+    @Suite
+    struct ViewBases {
+        private static let whole = #"{ "id": 1 ,"comments" : ["old"], "user":{"n":"old"} }"#
+
+        private static func flags(_ comments: Bool, _ tasks: Bool) -> String {
+            func flag(_ name: String, _ isOn: Bool) -> String {
+                #""\#(name)": {"state": "ENABLED", "variants": {"on": true, "off": false}, "defaultVariant": "\#(isOn ? "on" : "off")"}"#
+            }
+            return #"{"flags": {\#(flag("use_comments", comments)), \#(flag("use_tasks", tasks))}}"#
+        }
+
+        /// A gateway in front of a monolith and two services; the comments service fails where the trace says so.
+        private static func place(
+            comments: Bool, tasks: Bool
+        ) throws -> (gateway: GatewayProcess, monolith: StubUpstream, comments: StubUpstream) {
+            @Sendable func answer(_ body: String, _ status: String = "200 OK") -> String {
+                "HTTP/1.1 \(status)\r\nContent-Type: application/json\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)"
+            }
+            let monolith = try StubUpstream.answering { _ in answer(whole) }
+            let service = try StubUpstream.answering { request in
+                request.target.contains("/9/") ? answer("{}", "503 Down") : answer(#"["new"]"#)
+            }
+            let tasksService = try StubUpstream.answering { _ in answer(#"{"id":2}"#) }
+            let setup = GatewaySetup().upstream("monolith", monolith).upstream("comments", service)
+                .upstream("tasks", tasksService)
+                .context(#""comments": {"off": "monolith", "on": "comments", "flag": "use_comments"}"#)
+                .context(#""tasks": {"off": "monolith", "on": "tasks", "flag": "use_tasks"}"#)
+                .route(
+                    #"""
+                    {"match": "GET /tasks/{id}", "base": {"from": "monolith", "get": "/tasks/{id}?include=all"}, "aggregate": {
+                      "task": {"from": "tasks", "get": "/tasks/{id}", "replaces": ""},
+                      "comments": {"from": "comments", "get": "/tasks/{id}/comments", "replaces": "/comments"}}}
+                    """#)
+            return (try GatewayProcess(setup, flags: flags(comments, tasks)), monolith, service)
+        }
+
+        @Test("With no flag on, the monolith is asked once, and its bytes pass untouched")
+        func off() throws {
+            let place = try Self.place(comments: false, tasks: false)
+            let answer = try place.gateway.exchange("GET /tasks/1")
+            #expect(answer.status == 200 && answer.text == Self.whole, "\(answer)")
+            #expect(place.monolith.requests.map(\.target) == ["/tasks/1?include=all"])
+            #expect(place.comments.requests.isEmpty && answer["banyan-fallback"] == nil, "\(answer)")
+        }
+
+        @Test("A flag adds a call, and puts its answer in the place of the monolith's")
+        func on() throws {
+            let place = try Self.place(comments: true, tasks: false)
+            let answer = try place.gateway.exchange("GET /tasks/1")
+            #expect(answer.text == #"{"id": 1,"comments":["new"],"user":{"n":"old"}}"#, "\(answer)")
+            #expect(place.monolith.requests.count == 1 && place.comments.requests.count == 1)
+        }
+
+        @Test("With all flags on, the monolith is not asked; when a service fails, it is, and the answer is whole")
+        func all() throws {
+            let place = try Self.place(comments: true, tasks: true)
+            let answer = try place.gateway.exchange("GET /tasks/1")
+            #expect(answer.text == #"{"id":2,"comments":["new"]}"#, "\(answer)")
+            #expect(place.monolith.requests.isEmpty)
+            let failing = try place.gateway.exchange("GET /tasks/9")
+            #expect(failing.status == 200 && failing.text == #"{"id":2,"comments":["old"]}"#, "\(failing)")
+            #expect(failing["banyan-fallback"] == "comments;reason=bad_status;status=503", "\(failing)")
+            #expect(failing["banyan-partial"] == nil && place.monolith.requests.count == 1, "\(failing)")
+            let line = try place.gateway.logLine(path: "/tasks/9")
+            #expect(line["marks"] as? [String] == ["fallback"], "\(line)")
+            let parts = try #require(line["parts"] as? [String: [String: Any]])
+            #expect(parts["comments"]?["cause"] as? String == "bad_status" && parts["base"] != nil, "\(line)")
+        }
+
+        @Test("The list of the demo: 50 tasks with their users cost two calls")
+        func list() throws {
+            let monolith = try TaskSystemProcess("monolith")
+            let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appending(path: "../../routes.json")
+            let shipped = try #require(
+                try JSONSerialization.jsonObject(with: Data(contentsOf: file.standardized)) as? [String: Any])
+            let route = try #require(
+                (shipped["routes"] as? [[String: Any]])?.first { $0["name"] as? String == "task-list" })
+            let text = String(decoding: try JSONSerialization.data(withJSONObject: route), as: UTF8.self)
+            let gateway = try GatewayProcess(
+                GatewaySetup().upstream("monolith", url: monolith.url).context(#""tasks": {"off": "monolith"}"#)
+                    .context(#""users": {"off": "monolith"}"#).route(text))
+            let answer = try gateway.exchange("GET /tasks?include=user")
+            let tasks = try #require(answer.json["items"] as? [[String: Any]])
+            #expect(tasks.count == 50 && answer.json["total"] as? Int == 50, "\(answer)")
+            for task in tasks {
+                let user = task["user"] as? [String: Any]
+                #expect(user?["id"] as? Int == task["user_id"] as? Int, "\(task)")
+            }
+            let line = try gateway.logLine(path: "/tasks")
+            #expect(line["attempts"] as? Int == 2, "\(line)")
+        }
+    }
+}
