@@ -47,7 +47,8 @@ extension AggregateRun {
             complete(number)
         } else if fanOut.isBatch {
             for value in range { values[value].state = .running }
-            return call(number, part, asking: range)
+            guard let problem = call(number, part, asking: range) else { return nil }
+            return callFailed(of: number, problem) ? nil : problem
         } else {
             askForMore(number)
         }
@@ -100,10 +101,19 @@ extension AggregateRun {
         if calls[call].value >= 0 {
             guard valueFailed(calls[call].value, of: part, failure) else { return }
             askForMore(part)
-        } else if !mark(part, failure) {
+        } else if !callFailed(of: part, failure), !mark(part, failure) {
             return
         }
         settle()
+    }
+
+    /// The one call of a part failed: a batch that may fail owes each of its values then, as if they had been asked for one
+    /// by one. False where the part itself failed with it.
+    private mutating func callFailed(of part: Int, _ failure: PartFailure) -> Bool {
+        guard let plan, !records[part].values.isEmpty, !isRequired(part, of: plan) else { return false }
+        failOpenValues(of: part, failure)
+        complete(part)
+        return true
     }
 
     /// One of a part's values has no answer; false where that has ended the run.

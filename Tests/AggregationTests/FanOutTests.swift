@@ -152,6 +152,30 @@ func batch(
         expect(fixture.composer.cacheControl().text, "no-store")
     }
 
+    /// Whether one call for all fails or one for each, what the view shows is the same.
+    @Test func aBatchThatFailsOwesEachOfItsValues() throws {
+        var view = definition(
+            part("a", "/a"), batch("b", "a[*].u", "/b?ids={each,}", optional: true, default: .integer(0)),
+            each("c", "b[*].x", "/c/{each}"))
+        view.namesErrors = true
+        let expected =
+            #"{"a":[{"u":1},{"u":2}],"b":{"1":0,"2":0},"c":{},"_errors":{"b":{"reason":"bad_status","status":503,"#
+            + #""values":{"1":{"reason":"bad_status","status":503},"2":{"reason":"bad_status","status":503}}}}}"#
+        var fixture = try RunFixture(view)
+        fixture.answer(0, #"[{"u":1},{"u":2}]"#)
+        expect(fixture.actions(), [.start(0), .start(1)])
+        fixture.run.answerBegan(1, status: 503)
+        expect(fixture.actions(), [.cancel(1), .finished])
+        expect(fixture.view(), expected)
+        expect(fixture.composer.partial().text, "b;reason=bad_status;status=503;values=2")
+
+        fixture = try RunFixture(view)
+        fixture.answer(0, #"[{"u":1},{"u":"\u0000"}]"#)
+        expect(fixture.actions(), [.start(0), .finished])
+        _ = fixture.view()
+        expect(fixture.composer.partial().text, "b;reason=bad_input;values=2")
+    }
+
     @Test(arguments: [(404, 502), (410, 502), (401, 401), (403, 403), (500, 502)] as [(UInt16, UInt16)])
     func aValueOfARequiredPartFailsTheView(_ status: UInt16, _ expected: UInt16) throws {
         var fixture = try RunFixture(definition(part("a", "/a"), each("b", "a[*]", "/b/{each}")))
