@@ -259,6 +259,9 @@ struct AggregateCompiler {
         if definition.namesErrors, !value.isObject {
             report(nil, "errors", "the errors become a member of the view, and \"output\" is no object")
         }
+        if definition.namesErrors, value["_errors"] != nil {
+            report(nil, "output", "the view's own member \"_errors\" has that name")
+        }
         var errors: [TemplateError] = []
         scope.prefersParts = true
         defer { scope.prefersParts = false }

@@ -30,6 +30,13 @@ struct NameContest: ~Copyable {
     /// Ends the object whose first member has this number.
     mutating func end(_ first: Int) { stays.truncate(to: first) }
 
+    /// Keeps a name for a member that is written elsewhere: in this object, others of that name do not stay.
+    mutating func reserve(_ name: StaticString) {
+        text.removeAll(keeping: 4096)
+        text.append(name)
+        names[Self.add(text, to: &names)].call = -1
+    }
+
     /// Enters a member by its name with quotes, as it stands in a text.
     mutating func enter(_ quoted: borrowing Span<UInt8>) {
         text.removeAll(keeping: 4096)
@@ -40,6 +47,10 @@ struct NameContest: ~Copyable {
         if index == known {
             names[index].call = number
             stays.append(true)
+            return
+        }
+        if names[index].call < 0 {
+            stays.append(false)
             return
         }
         switch conflicts {

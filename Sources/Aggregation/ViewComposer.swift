@@ -59,7 +59,7 @@ package struct ViewComposer: ~Copyable {
         (varyRange, entityTagRange) = (ByteRange(), ByteRange())
         guard let plan = run.plan, case .view(let isPartial)? = run.outcome else { return nil }
         let start = body.count
-        writer.reset(plan.conflicts)
+        writer.reset(plan.conflicts, hasErrors: isPartial && plan.namesErrors)
         writer.appendView(of: run, plan, to: &body)
         if isPartial, plan.namesErrors, body.span[body.count - 1] == UInt8(ascii: "}") {
             body.truncate(to: body.count - 1)

@@ -34,6 +34,7 @@ extension ViewWriter {
     /// Writes a view to which several parts give their members.
     mutating func appendMixedView(of run: borrowing AggregateRun, _ plan: AggregatePlan, to body: inout ByteBuffer) {
         let first = contest.begin()
+        if hasErrors { contest.reserve("_errors") }
         var cursor = Cursor(number: first)
         go(.names, plan, run, &cursor, &body)
         cursor = Cursor(number: first)

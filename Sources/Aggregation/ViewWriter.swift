@@ -8,6 +8,8 @@ struct ViewWriter: ~Copyable {
 
     /// Whether the view has become too large; what is written then is not whole.
     private(set) var isTooLarge = false
+    /// Whether the view gets a member `_errors`.
+    private(set) var hasErrors = false
     /// The names of the object that is written.
     var contest: NameContest
     private var scratch = ByteBuffer()
@@ -15,8 +17,9 @@ struct ViewWriter: ~Copyable {
     init() { contest = NameContest(seed: 0) }
 
     /// Begins anew.
-    mutating func reset(_ conflicts: AggregateDefinition.Conflicts) {
+    mutating func reset(_ conflicts: AggregateDefinition.Conflicts, hasErrors: Bool) {
         isTooLarge = false
+        self.hasErrors = hasErrors
         contest.reset(conflicts)
         scratch.removeAll(keeping: 4096)
     }

@@ -113,6 +113,21 @@ import Testing
         fixture.answer(0, "{}")
         fixture.run.partFailed(1, PartFailure(.connectFailed))
         expect(fixture.view(), #"{"_errors":{"b":{"reason":"connect_failed"}}}"#)
+        // The name is the view's own, whatever a service sends.
+        for rule in [AggregateDefinition.Conflicts.first, .last, .error] {
+            view.conflicts = rule
+            fixture = try RunFixture(view)
+            fixture.answer(0, #"{"_errors":1,"x":2}"#)
+            fixture.run.partFailed(1, PartFailure(.connectFailed))
+            var body = ByteBuffer()
+            let obstacle = fixture.composer.compose(fixture.run, into: &body)
+            expect(obstacle, nil)
+            expect(body.text, #"{"x":2,"_errors":{"b":{"reason":"connect_failed"}}}"#)
+            fixture = try RunFixture(view)
+            fixture.answer(0, #"{"_errors":1,"x":2}"#)
+            fixture.answer(1, "{}")
+            expect(fixture.view(), #"{"_errors":1,"x":2}"#)
+        }
     }
 
     @Test func theOutputIsATemplate() throws {
@@ -172,6 +187,11 @@ import Testing
                 $0.output = .array([.string("{a}"), .string("{b}")])
                 $0.namesErrors = true
             } == ["- errors: the errors become a member of the view, and \"output\" is no object"])
+        #expect(
+            issues {
+                $0.output = .object([.init(name: "_errors", value: .array([.string("{a}"), .string("{b}")]))])
+                $0.namesErrors = true
+            } == ["- output: the view's own member \"_errors\" has that name"])
         #expect(
             issues {
                 $0.parts[0].isMerged = true
