@@ -60,7 +60,7 @@ struct AggregateCompiler {
         if let output {
             reportUnused(drafts, output)
             self.output = OutputTemplate(
-                template: output, shapes: shaping.shapes(of: output, drafts),
+                template: output, shapes: shaping.shapes(of: output),
                 isObject: definition.output?.isObject == true)
         }
         guard issues.isEmpty else { return [] }
@@ -297,7 +297,7 @@ struct AggregateCompiler {
             depths[part] = max(depths[part], depth)
         }
         for (index, pointer) in (output?.template.pointerDepths ?? []).enumerated() {
-            let depth = pointer.depth + (output?.shapes[index]?.depth ?? 0)
+            let depth = max(pointer.depth, output?.shapes[index]?.depth ?? 0)
             depths[pointer.part] = max(depths[pointer.part], depth)
         }
         for fanOut in parts.compactMap(\.fanOut) {

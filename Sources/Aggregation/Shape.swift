@@ -22,8 +22,14 @@ final class Shape: Sendable {
         var origin: CompiledPointer?
     }
 
+    /// What happens to the element of this number.
+    struct Element: Sendable {
+        let index: Int
+        let shape: Shape
+    }
+
     let members: [Member]
-    /// What happens to all other members or elements.
+    /// What happens to all other members.
     let every: Shape?
     /// Whether members stay that nothing is said of.
     let keepsOthers: Bool
@@ -37,16 +43,20 @@ final class Shape: Sendable {
     /// What happens to the elements where the value is an array: names without a way mean members of an object, or of the
     /// objects in an array.
     let elements: Shape?
+    /// What happens to some of the elements instead.
+    let indexed: [Element]
     /// Whether names can meet in this object that nobody knows beforehand.
     let mayConflict: Bool
     /// How deep it looks.
     let depth: Int
+    /// Whether an object stays as it is, but for what becomes of itself.
+    let keepsMembers: Bool
     /// Whether the value stays as it is.
     let isPlain: Bool
 
     init(
         members: [Member], every: Shape?, keepsOthers: Bool, isOmitted: Bool, label: [UInt8]?, isFlat: Bool,
-        joins: [Join], elements: Shape?
+        joins: [Join], elements: Shape?, indexed: [Element] = []
     ) {
         self.members = members
         self.every = every
@@ -56,13 +66,33 @@ final class Shape: Sendable {
         self.isFlat = isFlat
         self.joins = joins
         self.elements = elements
+        self.indexed = indexed
         let inner = members.map(\.shape) + [every].compactMap { $0 }
-        isPlain =
-            inner.isEmpty && keepsOthers && !isOmitted && label == nil && !isFlat && joins.isEmpty && elements == nil
+        keepsMembers = inner.isEmpty && keepsOthers && joins.isEmpty
+        isPlain = keepsMembers && !isOmitted && label == nil && !isFlat && elements == nil && indexed.isEmpty
         mayConflict = inner.contains { $0.isFlat || $0.label != nil }
         let looks = inner.map { $0.depth + 1 } + [keepsOthers && joins.isEmpty ? 0 : 1, isFlat ? 1 : 0]
+        let inArrays = indexed.map(\.shape) + [elements].compactMap { $0 }
         depth = max(
-            looks.max() ?? 0, joins.compactMap { $0.key?.count }.max() ?? 0, elements.map { $0.depth + 1 } ?? 0)
+            looks.max() ?? 0, joins.compactMap { $0.key?.count }.max() ?? 0, inArrays.map { $0.depth + 1 }.max() ?? 0)
+    }
+
+    /// What leaves everything as it is.
+    static let plain = Shape(
+        members: [], every: nil, keepsOthers: true, isOmitted: false, label: nil, isFlat: false, joins: [],
+        elements: nil)
+
+    /// The same for a value that is left out, unless it is asked for by its own place.
+    func omitted() -> Shape {
+        Shape(
+            members: members, every: every, keepsOthers: keepsOthers, isOmitted: true, label: label, isFlat: isFlat,
+            joins: joins, elements: elements, indexed: indexed)
+    }
+
+    /// What happens to the element of this number; nil where nothing is said of it.
+    func element(_ index: Int) -> Shape? {
+        for element in indexed where element.index == index { return element.shape }
+        return elements
     }
 
     /// What happens to the member `node` of the scanned `text`; nil where nothing is said of it.

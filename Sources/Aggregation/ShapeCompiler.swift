@@ -43,11 +43,11 @@ struct ShapeCompiler {
         return drafts[index].place(parts[index].definition.pick.tokens.map { .named($0) })
     }
 
-    /// What becomes of the values behind the pointers of an output template.
-    func shapes(of output: Template, _ parts: [PartDraft]) -> [Shape?] {
+    /// What becomes of the answers that an output template has pointers into.
+    func shapes(of output: Template) -> [Shape?] {
         output.pieces.compactMap { piece -> Shape?? in
-            guard case .part(let part, let pointer, _) = piece else { return nil }
-            return .some(drafts[part].place(output.pointers[pointer].steps).make())
+            guard case .part(let part, _, _) = piece else { return nil }
+            return .some(drafts[part].make())
         }
     }
 
@@ -56,38 +56,24 @@ struct ShapeCompiler {
     private mutating func keepMembers(_ part: PartDraft, in draft: ShapeDraft) {
         let definition = part.definition
         for rename in definition.renames {
-            for (name, steps) in patterns([rename.member], "rename", part) {
-                draft.rename(steps, to: rename.name)
-                if steps.count == 1, !name.hasPrefix("/") { draft.ofElements().rename(steps, to: rename.name) }
-            }
+            for pattern in patterns([rename.member], "rename", part) { draft.rename(pattern, to: rename.name) }
         }
-        for (name, steps) in patterns(definition.flattened, "flatten", part) {
-            draft.flatten(steps)
-            if steps.count == 1, !name.hasPrefix("/") { draft.ofElements().flatten(steps) }
-        }
+        for pattern in patterns(definition.flattened, "flatten", part) { draft.flatten(pattern) }
         switch part.definition.members {
         case .all: break
         case .only(let names):
-            draft.list()
-            // A name without a way means members of an object, or of the objects in an array.
-            if names.isEmpty || names.contains(where: { !$0.hasPrefix("/") }) { draft.ofElements().list() }
-            for (name, steps) in patterns(names, "fields", part) {
-                draft.keep(steps)
-                if steps.count == 1, !name.hasPrefix("/") { draft.ofElements().keep(steps) }
-            }
+            if names.isEmpty { draft.list() }
+            for pattern in patterns(names, "fields", part) { draft.keep(pattern) }
         case .allBut(let names):
-            for (name, steps) in patterns(names, "omit", part) {
-                draft.omit(steps)
-                if steps.count == 1, !name.hasPrefix("/") { draft.ofElements().omit(steps) }
-            }
+            for pattern in patterns(names, "omit", part) { draft.omit(pattern) }
         }
     }
 
-    private mutating func patterns(
-        _ names: [String], _ key: String, _ part: PartDraft
-    ) -> [(name: String, steps: [ValuePath.Step])] {
+    private mutating func patterns(_ names: [String], _ key: String, _ part: PartDraft) -> [ShapeDraft.Pattern] {
         names.compactMap { name in
-            if let steps = ValuePath.steps(pattern: name), !steps.isEmpty { return (name, steps) }
+            if let steps = ValuePath.steps(pattern: name), !steps.isEmpty {
+                return ShapeDraft.Pattern(steps: steps, isName: name.utf8.first != UInt8(ascii: "/"))
+            }
             let message = "expected the name of a member or a JSON pointer such as /items/*/id, found \"\(name)\""
             issues.append(AggregateIssue(part: part.definition.name, key: key, message: message))
             return nil

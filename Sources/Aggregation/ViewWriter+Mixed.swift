@@ -52,7 +52,7 @@ extension ViewWriter {
             if part.isMerged, run.state(of: number) == .answered, let value = run.answers[number].value,
                 run.answers[number].index[value].kind == .object
             {
-                go(pass, value, of: number, part.shape ?? Self.plain, run, &cursor, &body)
+                go(pass, value, of: number, part.shape ?? Shape.plain, run, &cursor, &body)
             } else if part.isMerged, run.state(of: number) != .answered {
                 for member in part.defaultMembers where visit(pass, labelled: member.label, &cursor, &body) {
                     body.append(contentsOf: member.text)
@@ -62,10 +62,6 @@ extension ViewWriter {
             }
         }
     }
-
-    private static let plain = Shape(
-        members: [], every: nil, keepsOthers: true, isOmitted: false, label: nil, isFlat: false, joins: [],
-        elements: nil)
 
     private mutating func go(
         _ pass: Pass, _ place: JSONNodeID, of call: Int, _ shape: Shape, _ run: borrowing AggregateRun,
@@ -193,23 +189,42 @@ extension ViewWriter {
         of part: Int, _ pointer: borrowing CompiledPointer, _ shape: Shape?, _ run: borrowing AggregateRun,
         to body: inout ByteBuffer
     ) {
-        guard run.state(of: part) == .answered, let found = Self.find(pointer, run.answers[part]) else {
+        guard run.state(of: part) == .answered, let found = Self.find(pointer, shape, run.answers[part]) else {
             body.append("null")
             return
         }
-        append(found, of: part, shape, run, to: &body)
+        append(found.place, of: part, found.shape, run, to: &body)
     }
 
     private func appendText(
         of part: Int, _ pointer: borrowing CompiledPointer, _ run: borrowing AggregateRun, to text: inout ByteBuffer
     ) {
-        guard run.state(of: part) == .answered, let found = Self.find(pointer, run.answers[part]) else { return }
+        // Many values are an object, which has no text.
+        guard run.state(of: part) == .answered, run.plan?.parts[part].fanOut == nil else { return }
+        let found = pointer.count == 0 ? run.answers[part].value : Self.find(pointer, nil, run.answers[part])?.place
+        guard let found else { return }
         _ = run.answers[part].appendText(of: run.answers[part].index[found], to: &text)
     }
 
+    /// What a pointer leads to in an answer, and what becomes of that. Who names a place gets it, left out or not.
     private static func find(
-        _ pointer: borrowing CompiledPointer, _ answer: borrowing PartAnswer
-    ) -> JSONNodeID? {
-        answer.index.find(pointer, in: answer.body.span)
+        _ pointer: borrowing CompiledPointer, _ shape: Shape?, _ answer: borrowing PartAnswer
+    ) -> (place: JSONNodeID, shape: Shape?)? {
+        guard var place = answer.index.root else { return nil }
+        var shape = shape
+        for step in 0..<pointer.count {
+            if let number = pointer.arrayIndex(step), answer.index[place].kind == .array {
+                guard let found = answer.index.element(number, of: place) else { return nil }
+                shape = shape?.element(number)
+                place = found
+            } else {
+                guard let found = answer.index.member(pointer.name(step), of: place, in: answer.body.span) else {
+                    return nil
+                }
+                shape = shape?.member(answer.index[found], in: answer.body.span)
+                place = found
+            }
+        }
+        return (place, shape)
     }
 }

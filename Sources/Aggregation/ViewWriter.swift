@@ -93,7 +93,7 @@ struct ViewWriter: ~Copyable {
         let node = run.answers[call].index[place]
         switch node.kind {
         case .object:
-            guard let shape else { break }
+            guard let shape, !shape.keepsMembers else { break }
             if shape.mayConflict {
                 appendMixedObject(place, of: call, shape, run, to: &body)
                 return
@@ -101,8 +101,8 @@ struct ViewWriter: ~Copyable {
             appendObject(place, of: call, shape, run, to: &body)
             return
         case .array:
-            guard let shape, let inner = shape.elements ?? shape.every else { break }
-            appendArray(place, of: call, inner, run, to: &body)
+            guard let shape, shape.elements != nil || !shape.indexed.isEmpty else { break }
+            appendArray(place, of: call, shape, run, to: &body)
             return
         default: break
         }
@@ -110,14 +110,17 @@ struct ViewWriter: ~Copyable {
     }
 
     private mutating func appendArray(
-        _ place: JSONNodeID, of call: Int, _ inner: Shape, _ run: borrowing AggregateRun, to body: inout ByteBuffer
+        _ place: JSONNodeID, of call: Int, _ shape: Shape, _ run: borrowing AggregateRun, to body: inout ByteBuffer
     ) {
         body.append("[")
         var child = run.answers[call].index.firstChild(of: place)
         var isFirst = true
+        var number = -1
         while let current = child, !isTooLarge {
             child = run.answers[call].index.next(after: current)
-            if inner.isOmitted { continue }
+            number += 1
+            let inner = shape.element(number)
+            if inner?.isOmitted == true { continue }
             if !isFirst { body.append(",") }
             isFirst = false
             append(current, of: call, inner, run, to: &body)

@@ -35,6 +35,8 @@ import Testing
             ([("/*/a", "b")], #"{"x":{"a":1},"y":{"a":2},"a":3}"#, #"{"x":{"b":1},"y":{"b":2},"a":3}"#),
             ([("a", "b"), ("b", "a")], #"{"a":1,"b":2}"#, #"{"b":1,"a":2}"#),
             ([("a", "b")], #"{"a":1,"b":2}"#, #"{"b":1}"#), ([("a", "b")], #"{"b":2,"a":1}"#, #"{"b":2}"#),
+            ([("a", "b")], #"{"a":{"x":[1, {"y":2}]}}"#, #"{"b":{"x":[1, {"y":2}]}}"#),
+            ([("/x/*", "b")], #"{"x":{"a":{"y":{"z":2}}}}"#, #"{"x":{"b":{"y":{"z":2}}}}"#),
             ([("a", "é\"")], #"{"\u0061":[1, 2]}"#, #"{"é\"":[1, 2]}"#), ([("a", "b")], "7", "7"),
         ] as [([(String, String)], String, String)])
     func renames(_ renames: [(String, String)], _ body: String, _ expected: String) throws {
@@ -53,6 +55,43 @@ import Testing
     ])
     func flattening(_ names: [String], _ body: String, _ expected: String) throws {
         #expect(try view(Self.shaped(flatten: names), body) == expected)
+    }
+
+    /// What is said of a member by one pattern is not lost, or weakened, by what another one says of it.
+    @Test(
+        arguments: [
+            (.only(["a", "/a/b/c"]), #"{"a":{"b":{"c":1,"d":2},"e":3},"f":4}"#, #"{"a":{"b":{"c":1,"d":2},"e":3}}"#),
+            (
+                .only(["/a", "/*/x"]), #"{"a":{"x":1,"y":{"z":2}},"f":{"x":1,"y":2}}"#,
+                #"{"a":{"x":1,"y":{"z":2}},"f":{"x":1}}"#
+            ),
+            (.only(["/a/x", "/*/y"]), #"{"a":{"x":1,"y":2,"z":3}}"#, #"{"a":{"x":1,"y":2}}"#),
+            (.only(["/0/a"]), #"[{"a":1,"b":2},{"a":3}]"#, #"[{"a":1}]"#),
+            (.only(["/0/a", "/*/b"]), #"[{"a":1,"b":2},{"a":3,"b":4}]"#, #"[{"a":1,"b":2},{"b":4}]"#),
+            (.only(["/l/1"]), #"{"l":[{"a":1},{"a":2}],"m":1}"#, #"{"l":[{"a":2}]}"#),
+            (.only(["/0/a"]), #"{"0":{"a":1,"b":2},"1":3}"#, #"{"0":{"a":1}}"#),
+            (.allBut(["/0/a", "/l/*"]), #"[{"a":1,"b":2},{"a":3}]"#, #"[{"b":2},{"a":3}]"#),
+            (.allBut(["/l/0", "/l/*/a"]), #"{"l":[{"a":1},{"a":2,"b":3}]}"#, #"{"l":[{"b":3}]}"#),
+        ] as [(AggregateDefinition.Members, String, String)])
+    func patternsMeet(_ members: AggregateDefinition.Members, _ body: String, _ expected: String) throws {
+        #expect(try view(Self.shaped(members: members), body) == expected)
+    }
+
+    /// A new name does not make a member stay that is not listed, nor does a part that is put into it.
+    @Test func onlyWhatIsListedStays() throws {
+        let renamed = Self.shaped(rename: [("a", "b"), ("/c/d", "e")], flatten: ["f"], members: .only(["id"]))
+        #expect(try view(renamed, #"{"id":1,"a":2,"c":{"d":3},"f":{"g":4}}"#) == #"{"id":1}"#)
+        let everywhere = Self.shaped(rename: [("/*/a", "b")], members: .only(["id"]))
+        #expect(try view(everywhere, #"{"id":{"a":1},"c":{"a":2}}"#) == #"{"id":{"b":1}}"#)
+        let nothing = Self.shaped(rename: [("/*/a", "b")], members: .only([]))
+        #expect(try view(nothing, #"[{"a":1}]"#) == "[{}]")
+        var fixture = try RunFixture(
+            definition(
+                Self.shaped("a", members: .only(["id"])),
+                each("b", "a.secrets[*].u", "/b/{each}", into: "a.secrets[*].b")))
+        fixture.answer(0, #"{"id":1,"secrets":[{"u":1,"key":"x"}]}"#)
+        fixture.answer(2, "2")
+        expect(fixture.view(), #"{"a":{"id":1}}"#)
     }
 
     @Test func whatIsSaidOfAMemberHoldsTogether() throws {
@@ -162,6 +201,46 @@ import Testing
         expect(fixture.view(), #"[[{"u":1,"b":true},{"u":2,"b":null}],2]"#)
     }
 
+    /// What is left out of a value is left out of what an output names within it, too.
+    @Test(
+        arguments: [
+            (.allBut(["/*/secret"]), "{a.x}", #"{"x":{"id":1,"secret":2}}"#, #"{"id":1}"#),
+            (.allBut(["secret"]), "{a.1}", #"[{"secret":1},{"id":2,"secret":3}]"#, #"{"id":2}"#),
+            (.only(["id"]), "{a.0}", #"[{"id":2,"secret":3}]"#, #"{"id":2}"#),
+            (.only(["/l/*/id"]), "{a.l.0}", #"{"l":[{"id":2,"secret":3}]}"#, #"{"id":2}"#),
+            (.only(["/l/*/id"]), "{a.l}", #"{"l":[{"id":2,"secret":3}]}"#, #"[{"id":2}]"#),
+            (.allBut(["x", "/x/y/z"]), "{a.x}", #"{"x":{"y":{"z":1,"w":2}}}"#, #"{"y":{"w":2}}"#),
+        ] as [(AggregateDefinition.Members, String, String, String)])
+    func placesOfAnOutput(
+        _ members: AggregateDefinition.Members, _ place: String, _ body: String, _ expected: String
+    ) throws {
+        var view = definition(Self.shaped("a", members: members))
+        view.output = .array([.string(place)])
+        var fixture = try RunFixture(view)
+        fixture.answer(0, body)
+        expect(fixture.view(), "[\(expected)]")
+    }
+
+    @Test func joinsHoldInAnElementThatAnOutputNames() throws {
+        var view = definition(part("a", "/a"), batch("b", "a.l[*].u", "/b?ids={each,}", into: "a.l[*].b"))
+        view.output = .string("{a.l.1}")
+        var fixture = try RunFixture(view)
+        fixture.answer(0, #"{"l":[{"u":1},{"u":2}]}"#)
+        fixture.answer(1, #"{"1":true,"2":false}"#)
+        expect(fixture.view(), #"{"u":2,"b":false}"#)
+    }
+
+    /// A part is the same value alone and within a text.
+    @Test func partsInTexts() throws {
+        var view = definition(
+            part("a", "/a", pick: "/n"), batch("b", "a.u[*]", "/b?ids={each,}", optional: true))
+        view.output = .array([.string("{a}"), .string("n={a}"), .string("b={b}")])
+        var fixture = try RunFixture(view)
+        fixture.answer(0, #"{"n":1.50,"u":[1]}"#)
+        fixture.answer(1, #""text""#)
+        expect(fixture.view(), #"[1.50,"n=1.50","b="]"#)
+    }
+
     private func issues(_ change: (inout AggregateDefinition) -> Void) -> [String] {
         var view = definition(part("a", "/a"), part("b", "/b"))
         change(&view)
@@ -192,6 +271,12 @@ import Testing
                 $0.output = .object([.init(name: "_errors", value: .array([.string("{a}"), .string("{b}")]))])
                 $0.namesErrors = true
             } == ["- output: the view's own member \"_errors\" has that name"])
+        #expect(
+            issues {
+                $0.parts[0].isMerged = true
+                $0.parts[0].members = .only(["id"])
+                $0.parts[0].renames = [("x", "b")]
+            } == [])
         #expect(
             issues {
                 $0.parts[0].isMerged = true
