@@ -109,6 +109,16 @@ public struct ByteBuffer: ~Copyable {
         tail += 1
     }
 
+    /// Appends the `count` lowest bytes of `word`, at most eight, the lowest first. Always inlined: a call costs more than
+    /// the store.
+    @inlinable @inline(__always) public mutating func append(lowestOf word: UInt64, count: Int) {
+        precondition(count >= 0 && count <= 8, "a word has eight bytes")
+        reserve(8)
+        // SAFETY: reserve made room for eight bytes at tail; those beyond `count` are not readable.
+        base.unsafelyUnwrapped.storeBytes(of: word.littleEndian, toByteOffset: tail, as: UInt64.self)
+        tail += count
+    }
+
     /// Appends a copy of `bytes`.
     @inlinable public mutating func append(_ bytes: Span<UInt8>) {
         let length = bytes.count
@@ -125,8 +135,9 @@ public struct ByteBuffer: ~Copyable {
     /// Appends a copy of `bytes`.
     @inlinable public mutating func append(_ bytes: [UInt8]) { append(bytes.span) }
 
-    /// Appends the characters of a literal.
-    @inlinable public mutating func append(_ literal: StaticString) {
+    /// Appends the characters of a literal. Always inlined: only where the length is known can the copy become a few
+    /// stores in place of a call.
+    @inlinable @inline(__always) public mutating func append(_ literal: StaticString) {
         let length = literal.utf8CodeUnitCount
         if length == 0 { return }
         reserve(length)

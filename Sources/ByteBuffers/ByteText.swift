@@ -1,26 +1,34 @@
 extension ByteBuffer {
     /// Appends `value` in decimal digits.
     @inlinable public mutating func appendDecimal(_ value: some FixedWidthInteger & UnsignedInteger) {
-        var rest = UInt64(truncatingIfNeeded: value)
-        if rest < 10 {
-            append(UInt8(truncatingIfNeeded: rest) &+ UInt8(ascii: "0"))
-            return
-        }
-        var digits = 1
-        var power: UInt64 = 10
-        while digits < 20, rest >= power {
-            digits += 1
-            if digits < 20 { power &*= 10 }
-        }
-        _ = write(minimum: digits) { target in
-            var position = digits
-            while position > 0 {
-                position -= 1
-                target[position] = UInt8(truncatingIfNeeded: rest % 10) &+ UInt8(ascii: "0")
-                rest /= 10
-            }
-            return digits
-        }
+        let value = UInt64(truncatingIfNeeded: value)
+        if value < 1_000 { appendUpToThreeDigits(value) } else { appendLongDecimal(value) }
+    }
+
+    /// Appends a value below 1000 with its leading zeros.
+    @inlinable public mutating func appendThreeDigits(_ value: UInt64) {
+        append(lowestOf: Self.threeDigits(value), count: 3)
+    }
+
+    @inlinable mutating func appendUpToThreeDigits(_ value: UInt64) {
+        if value < 10 { return append(UInt8(truncatingIfNeeded: value) &+ UInt8(ascii: "0")) }
+        let digits = Self.threeDigits(value)
+        if value < 100 { append(lowestOf: digits >> 8, count: 2) } else { append(lowestOf: digits, count: 3) }
+    }
+
+    /// Three digits in groups from the left, of which the first may be shorter.
+    @usableFromInline
+    mutating func appendLongDecimal(_ value: UInt64) {
+        if value < 1_000 { return appendUpToThreeDigits(value) }
+        appendLongDecimal(value / 1_000)
+        appendThreeDigits(value % 1_000)
+    }
+
+    /// The three digits of a value below 1000, the first one in the lowest byte.
+    @inlinable static func threeDigits(_ value: UInt64) -> UInt64 {
+        let hundreds = value / 100
+        let tens = value / 10
+        return (hundreds | (tens &- hundreds &* 10) << 8 | (value &- tens &* 10) << 16) &+ 0x303030
     }
 
     /// Appends `value` in decimal digits, with a minus sign where it is negative.
@@ -33,14 +41,12 @@ extension ByteBuffer {
     @inlinable public mutating func appendHex(_ value: UInt64, digits: Int) {
         precondition(digits >= 0 && digits <= 16, "a 64-bit value has at most 16 digits")
         if digits == 0 { return }
-        // All sixteen digits are written from the first wanted one on; those behind the last wanted one do not count.
+        // The digits are written from the first wanted one on, eight at a time; those behind the last do not count.
         let shifted = value << UInt64((16 - digits) * 4)
-        _ = write(minimum: 16) { target in
-            target.storeBytes(of: UInt32(truncatingIfNeeded: shifted >> 32).hexDigits.bigEndian, as: UInt64.self)
-            target.storeBytes(
-                of: UInt32(truncatingIfNeeded: shifted).hexDigits.bigEndian, toByteOffset: 8, as: UInt64.self)
-            return digits
-        }
+        let first = UInt32(truncatingIfNeeded: shifted >> 32).hexDigits.byteSwapped
+        if digits <= 8 { return append(lowestOf: first, count: digits) }
+        append(lowestOf: first, count: 8)
+        append(lowestOf: UInt32(truncatingIfNeeded: shifted).hexDigits.byteSwapped, count: digits - 8)
     }
 
     /// A copy of the readable bytes as text; invalid UTF-8 becomes U+FFFD. For logs, tests and the control plane.

@@ -155,7 +155,7 @@ public struct DateText: ~Copyable {
         prepare(isBefore ? quotient - 1 : quotient)
         buffer.append(text.span(Self.rfc3339))
         buffer.append(".")
-        buffer.appendDigits(Int((isBefore ? remainder + 1_000_000_000 : remainder) / 1_000_000), count: 3)
+        buffer.appendThreeDigits(UInt64((isBefore ? remainder + 1_000_000_000 : remainder) / 1_000_000))
         buffer.append("Z")
     }
 

@@ -4,9 +4,18 @@ extension ByteBuffer {
     /// DEL, the control characters above it (NEL among them) and the line separators U+2028 and U+2029 are escaped, so that
     /// a log line stays one line for every reader.
     public mutating func appendJSONString(_ bytes: Span<UInt8>) {
+        let plain = bytes.firstNotPlainInJSON(from: 0)
+        reserve(plain + 2)
         append(UInt8(ascii: "\""))
-        var index = 0
-        var plainStart = 0
+        append(bytes.extracting(0..<plain))
+        if plain < bytes.count { appendJSONEscaped(bytes, from: plain) }
+        append(UInt8(ascii: "\""))
+    }
+
+    /// Appends what stands from `start` on, where something may have to be escaped.
+    private mutating func appendJSONEscaped(_ bytes: Span<UInt8>, from start: Int) {
+        var index = start
+        var plainStart = start
         while true {
             index = bytes.firstNotPlainInJSON(from: index)
             if index == bytes.count { break }
@@ -34,7 +43,6 @@ extension ByteBuffer {
             plainStart = index
         }
         append(bytes.extracting(plainStart..<index))
-        append(UInt8(ascii: "\""))
     }
 
     /// Appends `text` as a JSON string with its quotes: for the control plane.
@@ -63,27 +71,35 @@ extension Span where Element == UInt8 {
     /// The offset of the first byte at or after `start` that does not stand for itself in a JSON string, or may begin
     /// a sequence that does not; the end where there is none. Eight bytes at a time.
     func firstNotPlainInJSON(from start: Int) -> Int {
-        let ones: UInt64 = 0x0101_0101_0101_0101
-        let highs: UInt64 = 0x8080_8080_8080_8080
         var index = start
         while count - index >= 8 {
-            // SAFETY: any eight bytes are an integer, and the span checks that they lie within it.
-            let word = UInt64(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: index, as: UInt64.self))
-            let quote = word ^ (ones &* 0x22)
-            let backslash = word ^ (ones &* 0x5C)
-            // In turn: below 0x20, quote, backslash, and 0x7F or above. A borrow can mark a byte above a true hit, never
-            // one below, so that the lowest mark is exact.
-            let hits =
-                ((word &- ones &* 0x20) | (quote &- ones) | (backslash &- ones) | (word &+ ones) | word) & highs
+            let hits = notPlainInJSON(at: index)
             if hits != 0 { return index + hits.trailingZeroBitCount / 8 }
             index += 8
         }
+        if index == count { return count }
+        // The rest is looked at together with some of the bytes before, which are plain.
+        if index - start >= 8, notPlainInJSON(at: count - 8) == 0 { return count }
         while index < count {
             let byte = self[unchecked: index]
             if byte < 0x20 || byte >= 0x7F || byte == 0x22 || byte == 0x5C { return index }
             index += 1
         }
         return count
+    }
+
+    /// Marks among the eight bytes at `index`, in their high bits, those that ``firstNotPlainInJSON(from:)`` looks for.
+    /// The lowest mark is exact.
+    private func notPlainInJSON(at index: Int) -> UInt64 {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let highs: UInt64 = 0x8080_8080_8080_8080
+        // SAFETY: any eight bytes are an integer, and the span checks that they lie within it.
+        let word = UInt64(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: index, as: UInt64.self))
+        let quote = word ^ (ones &* 0x22)
+        let backslash = word ^ (ones &* 0x5C)
+        // In turn: below 0x20, quote, backslash, and 0x7F or above. A borrow can mark a byte above a true hit, never one
+        // below.
+        return ((word &- ones &* 0x20) | (quote &- ones) | (backslash &- ones) | (word &+ ones) | word) & highs
     }
 
     /// The length of the well-formed UTF-8 sequence that begins at `index` (RFC 3629 §4), or 0 where there is none:

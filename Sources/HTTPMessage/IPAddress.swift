@@ -138,10 +138,14 @@ extension ByteBuffer {
     /// leading zeros, the first longest run of two or more zero groups as `::`), without brackets.
     package mutating func append(_ address: IPAddress) {
         if address.isIPv4 {
-            for shift: UInt64 in [24, 16, 8, 0] {
-                appendDecimal(UInt8(truncatingIfNeeded: address.low >> shift))
-                if shift > 0 { append(UInt8(ascii: ".")) }
-            }
+            let bits = UInt32(truncatingIfNeeded: address.low)
+            appendDecimal(bits >> 24)
+            append(UInt8(ascii: "."))
+            appendDecimal(bits >> 16 & 0xFF)
+            append(UInt8(ascii: "."))
+            appendDecimal(bits >> 8 & 0xFF)
+            append(UInt8(ascii: "."))
+            appendDecimal(bits & 0xFF)
             return
         }
         let zeros = address.longestZeroRun
