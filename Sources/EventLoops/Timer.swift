@@ -5,9 +5,11 @@
 open class Timer {
     private let loop: EventLoop
     /// When it fires, in milliseconds of the loop's clock; `UInt64.max` while it is off.
-    package fileprivate(set) var deadline: UInt64 = .max
-    fileprivate var key: UInt64 = .max
-    fileprivate var slot = -1
+    package final var deadline: UInt64 { due }
+    // Not read by other rooms as they are: accesses to what stands in one room alone need no check of their exclusivity.
+    fileprivate final var due: UInt64 = .max
+    fileprivate final var key: UInt64 = .max
+    fileprivate final var slot = -1
 
     /// A timer that is off.
     package init(loop: EventLoop) { self.loop = loop }
@@ -22,15 +24,15 @@ open class Timer {
 
     /// Fires once at `deadline`, in milliseconds of the loop's clock; replaces an earlier deadline.
     package final func schedule(at deadline: UInt64) {
-        self.deadline = deadline
+        due = deadline
         if deadline < key { loop.schedule(self, at: deadline) }
     }
 
     /// Turns it off.
-    package final func cancel() { deadline = .max }
+    package final func cancel() { due = .max }
 
     /// Whether it is waiting to fire.
-    package final var isScheduled: Bool { deadline != .max }
+    package final var isScheduled: Bool { due != .max }
 
     /// Called on the loop when the deadline has come; the timer is off then and may be scheduled again.
     open func fire() {}
@@ -63,7 +65,7 @@ struct TimerHeap {
     var count: Int { entries.count }
 
     mutating func schedule(_ timer: Timer, at deadline: UInt64) {
-        timer.deadline = deadline
+        timer.due = deadline
         timer.key = deadline
         if timer.slot < 0 {
             timer.slot = entries.count
@@ -92,15 +94,15 @@ struct TimerHeap {
     mutating func popDue(_ now: UInt64) -> Timer? {
         while let first = entries.first, key(first) <= now {
             let timer = first.takeUnretainedValue()
-            if timer.deadline <= now {
+            if timer.due <= now {
                 remove(timer)
-                timer.deadline = .max
+                timer.due = .max
                 return timer
             }
-            if timer.deadline == .max {
+            if timer.due == .max {
                 remove(timer)
             } else {
-                timer.key = timer.deadline
+                timer.key = timer.due
                 siftDown(0)
             }
         }

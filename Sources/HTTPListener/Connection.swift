@@ -10,7 +10,11 @@ import Glibc
 package final class Connection: Poll {
     package unowned let server: HTTPServer
     /// The client's end; behind a balancer that announces its clients, what that has announced.
-    package internal(set) var peer: PeerAddress
+    package internal(set) var peer: PeerAddress {
+        get { origin }
+        set { origin = newValue }
+    }
+    private var origin: PeerAddress
     /// Which of the configured listeners accepted it.
     package let listenerIndex: Int
     var slot = -1
@@ -57,7 +61,7 @@ package final class Connection: Poll {
         self.server = server
         self.descriptor = descriptor
         self.secure = secure
-        self.peer = peer
+        origin = peer
         isCounted = !isAnnounced
         announcement = isAnnounced ? ByteBuffer() : nil
         listenerIndex = listener

@@ -37,7 +37,8 @@ open class HTTPServer {
     private var drainTimer: ActionTimer?
     private var sweepTimer: ActionTimer?
     /// Whether the server is about to end: answers say `Connection: close`.
-    package private(set) final var isDraining = false
+    package final var isDraining: Bool { isEnding }
+    private final var isEnding = false
 
     /// How many exchanges are kept for reuse.
     private static let mostSpare = 1024
@@ -209,7 +210,7 @@ open class HTTPServer {
     /// end within `timeout` milliseconds, and what is left then is cut off. `done` is called once, when all is closed.
     package final func drain(timeout: UInt64, _ done: @escaping () -> Void) {
         guard !isDraining else { return }
-        isDraining = true
+        isEnding = true
         onDrained = done
         for listener in listeners { listener.close() }
         drainTimer = ActionTimer(loop: loop) { [unowned self] in cutOff() }

@@ -43,23 +43,58 @@ open class ServerExchange {
     package final var head = RequestHead()
     /// What goes to the client: heads are written here, by ``beginHead(status:)``, the caller's fields, ``endHead(_:)``.
     package final var output = ByteBuffer()
+    // What other rooms read stands in private storage that is only ever read and written whole, so that the compiler
+    // can see that no two accesses overlap, and leaves out the check that it would make at each.
+
     /// Where the request came from and its answer goes to, until ``finished()``.
-    package internal(set) final var channel: ExchangeChannel?
+    package internal(set) final var channel: ExchangeChannel? {
+        get { place }
+        set { place = newValue }
+    }
     /// Bytes that the request's body may have; to be set in ``headReceived()``.
-    package final var bodyLimit = UInt64.max
+    package final var bodyLimit: UInt64 {
+        get { figures.bodyLimit }
+        set { figures.bodyLimit = newValue }
+    }
     /// Bytes of the request's body received, without framing.
-    package internal(set) final var bytesReceived: UInt64 = 0
+    package internal(set) final var bytesReceived: UInt64 {
+        get { figures.bytesReceived }
+        set { figures.bytesReceived = newValue }
+    }
     /// Bytes of the answer's body written, without framing.
-    package internal(set) final var bytesSent: UInt64 = 0
+    package internal(set) final var bytesSent: UInt64 {
+        get { figures.bytesSent }
+        set { figures.bytesSent = newValue }
+    }
     /// The status of the answer, 0 before there is one.
-    package internal(set) final var status: UInt16 = 0
+    package internal(set) final var status: UInt16 {
+        get { figures.status }
+        set { figures.status = newValue }
+    }
     /// When the first byte of the request came, in nanoseconds of the monotonic clock.
-    package internal(set) final var receivedAt: UInt64 = 0
+    package internal(set) final var receivedAt: UInt64 {
+        get { figures.receivedAt }
+        set { figures.receivedAt = newValue }
+    }
     /// What is wrong with a request that was refused.
-    package internal(set) final var refusal: RequestError?
+    package internal(set) final var refusal: RequestError? {
+        get { fault }
+        set { fault = newValue }
+    }
+    private final var place: ExchangeChannel?
+    private final var figures = Figures()
+    private final var fault: RequestError?
     final var response = ResponseState.none
     final var bodyMode = ResponseBody.none(declared: nil)
     final var outputWasFull = false
+
+    private struct Figures {
+        var bodyLimit = UInt64.max
+        var bytesReceived: UInt64 = 0
+        var bytesSent: UInt64 = 0
+        var receivedAt: UInt64 = 0
+        var status: UInt16 = 0
+    }
 
     /// Where the answer stands.
     enum ResponseState {
@@ -110,12 +145,8 @@ open class ServerExchange {
 
     final func prepare(on channel: ExchangeChannel, at time: UInt64) {
         self.channel = channel
-        receivedAt = time
-        bodyLimit = .max
-        bytesReceived = 0
+        figures = Figures(receivedAt: time)
         refusal = nil
-        bytesSent = 0
-        status = 0
         response = .none
         bodyMode = .none(declared: nil)
         outputWasFull = false

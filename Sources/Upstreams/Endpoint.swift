@@ -9,6 +9,14 @@ package final class Endpoint {
     package let pathPrefix: [UInt8]
     /// Host and port, for logs.
     package let text: [UInt8]
+    /// Scheme, host and port as a URL has them, without a slash behind.
+    package let origin: [UInt8]
+    /// What whoever uses the endpoint keeps with it; no transport looks at it.
+    package var note: [UInt8] {
+        get { kept }
+        set { kept = newValue }
+    }
+    private var kept: [UInt8] = []
     /// The host, an IPv6 address without brackets.
     package let host: [UInt8]
     package var port: UInt16 { server.address.port }
@@ -16,9 +24,11 @@ package final class Endpoint {
     /// Whether HTTP/2 is spoken with it.
     package let isHTTP2: Bool
     /// Requests that are under way from this worker.
-    package private(set) var active = 0
+    package var active: Int { underWay }
     /// Requests that this worker has sent it.
-    package private(set) var total: UInt64 = 0
+    package var total: UInt64 { begun }
+    private var underWay = 0
+    private var begun: UInt64 = 0
     let bounds: UpstreamBounds
     let resolver: EndpointResolver
     let pool: EndpointPool
@@ -28,6 +38,7 @@ package final class Endpoint {
         self.bounds = bounds
         hostField = Array(server.address.hostField.utf8)
         pathPrefix = Array(server.pathPrefix.utf8)
+        origin = Array((server.address.isSecure ? "https://" : "http://").utf8) + hostField
         text = Array(server.address.text.utf8)
         host = Array(server.address.host.utf8)
         isHTTP2 = server.address.carrier == .http2 || server.address.carrier == .http2Transfers
@@ -46,12 +57,12 @@ package final class Endpoint {
     }
 
     func attemptBegan() {
-        active += 1
-        total &+= 1
+        underWay += 1
+        begun &+= 1
     }
 
     func attemptEnded() {
-        active -= 1
+        underWay -= 1
         bounds.giveRequest()
     }
 

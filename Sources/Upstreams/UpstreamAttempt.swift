@@ -27,28 +27,62 @@ open class UpstreamAttempt {
     package final var head = ResponseHead()
     /// Trailer field lines of the answer, each with its line's end; complete at ``ended()``.
     package final var trailers = ByteBuffer()
+    // What other rooms use stands in private storage that is only ever read and written whole, so that the compiler can
+    // see that no two accesses overlap, and leaves out the check that it would make at each.
+
     /// The method of the request.
-    package final var method = Method.get
+    package final var method: Method {
+        get { request.method }
+        set { request.method = newValue }
+    }
     /// How the request's body is framed: none, a length, or chunked.
-    package final var framing = BodyFraming.none
+    package final var framing: BodyFraming {
+        get { request.framing }
+        set { request.framing = newValue }
+    }
     /// Whether the request asks for another protocol (RFC 9110 §7.8): the answer may be 101 then, and what comes behind
     /// it, in both directions, are that protocol's bytes until either side ends.
-    package final var asksUpgrade = false
-    package final var timeouts = AttemptTimeouts()
+    package final var asksUpgrade: Bool {
+        get { request.asksUpgrade }
+        set { request.asksUpgrade = newValue }
+    }
+    package final var timeouts: AttemptTimeouts {
+        get { request.timeouts }
+        set { request.timeouts = newValue }
+    }
     /// Whether the whole body of the request is there to be sent at ``started()``: it does not depend on a client then.
-    package final var bodyIsAtHand = false
+    package final var bodyIsAtHand: Bool {
+        get { request.bodyIsAtHand }
+        set { request.bodyIsAtHand = newValue }
+    }
     /// The endpoint that the attempt goes to, from ``Upstream/start(_:random:hash:)`` on.
-    package internal(set) final var endpoint: Endpoint?
+    package internal(set) final var endpoint: Endpoint? {
+        get { target }
+        set { target = newValue }
+    }
     /// Where its time goes; kept until the next use.
-    package private(set) final var times = AttemptTimes()
+    package final var times: AttemptTimes { stamps }
     /// Whether all of them are wanted.
-    package private(set) final var isMeasured = false
+    package private(set) final var isMeasured: Bool {
+        get { marks.isMeasured }
+        set { marks.isMeasured = newValue }
+    }
     /// Whether it failed because the answer's body fell silent: such a body is truncated, too.
-    package internal(set) final var fellSilent = false
+    package internal(set) final var fellSilent: Bool {
+        get { marks.fellSilent }
+        set { marks.fellSilent = newValue }
+    }
+    /// Whether another connection had to take the request over: the first was dead, or its peer refused the request.
+    package internal(set) final var wasReplaced: Bool {
+        get { marks.wasReplaced }
+        set { marks.wasReplaced = newValue }
+    }
+    private final var request = Request()
+    private final var target: Endpoint?
+    private final var stamps = AttemptTimes()
+    private final var marks = Marks()
     final var state = State.idle
     final var transport: UpstreamTransport?
-    /// Whether another connection had to take the request over: the first was dead, or its peer refused the request.
-    package internal(set) final var wasReplaced = false
     final var replay = ByteBuffer()
     final var replayIsWhole = true
     final var bodyHasEnded = false
@@ -62,6 +96,21 @@ open class UpstreamAttempt {
 
     enum State {
         case idle, waiting, active
+    }
+
+    /// What is asked for, and how long that may take.
+    private struct Request {
+        var method = Method.get
+        var framing = BodyFraming.none
+        var asksUpgrade = false
+        var bodyIsAtHand = false
+        var timeouts = AttemptTimeouts()
+    }
+
+    private struct Marks {
+        var isMeasured = false
+        var fellSilent = false
+        var wasReplaced = false
     }
 
     /// What is kept of a request's body in case another connection has to take it over, in bytes.
@@ -137,7 +186,7 @@ open class UpstreamAttempt {
     package final func endBody(trailers: borrowing ByteBuffer) {
         guard state == .active || wasReplaced, !bodyHasEnded else { return }
         bodyHasEnded = true
-        if isMeasured { times.requestEnds(at: EventLoop.nanoseconds) }
+        if isMeasured { stamps.requestEnds(at: EventLoop.nanoseconds) }
         endUpload()
         requestTrailers.append(trailers.span)
         transport?.endRequest()
@@ -148,13 +197,13 @@ open class UpstreamAttempt {
 
     /// Stops the answer until ``resume()``; it still may end or fail.
     package final func pause() {
-        if isMeasured { times.pauses(at: EventLoop.nanoseconds) }
+        if isMeasured { stamps.pauses(at: EventLoop.nanoseconds) }
         transport?.pause()
     }
 
     /// Goes on with the answer. Pieces come from the loop, never from inside this call.
     package final func resume() {
-        if isMeasured { times.resumes(at: EventLoop.nanoseconds) }
+        if isMeasured { stamps.resumes(at: EventLoop.nanoseconds) }
         transport?.resume()
     }
 
@@ -195,7 +244,7 @@ open class UpstreamAttempt {
         guard state != .idle else { return }
         state = .idle
         transport = nil
-        if isMeasured { times.ends(at: EventLoop.nanoseconds) }
+        if isMeasured { stamps.ends(at: EventLoop.nanoseconds) }
         endUpload()
         endpoint?.attemptEnded()
     }
@@ -213,32 +262,32 @@ open class UpstreamAttempt {
     package final func forgetTimes(measuring isMeasured: Bool) {
         self.isMeasured = isMeasured
         wasReplaced = false
-        times = AttemptTimes()
+        stamps = AttemptTimes()
     }
 
     /// Notes that the final head is there; for ``headReceived()`` of those who want to know. Returns when that was.
     package final func noteHead() -> UInt64 {
         let now = EventLoop.nanoseconds
-        times.headComes(at: now)
+        stamps.headComes(at: now)
         return now
     }
 
     /// It has to wait for a connection.
-    final func noteWaiting() { if isMeasured { times.waits(at: EventLoop.nanoseconds) } }
+    final func noteWaiting() { if isMeasured { stamps.waits(at: EventLoop.nanoseconds) } }
 
     /// A connection is being opened for it.
-    final func noteOpening() { if isMeasured { times.waitsForOpening(at: EventLoop.nanoseconds) } }
+    final func noteOpening() { if isMeasured { stamps.waitsForOpening(at: EventLoop.nanoseconds) } }
 
     /// What it waits for, and waits for no longer, was its turn.
-    final func noteTurn() { if isMeasured { times.waitsInTurn() } }
+    final func noteTurn() { if isMeasured { stamps.waitsInTurn() } }
 
     /// A connection takes it: one that was `opened` while it may have waited, or another.
     final func noteStart(on opened: (began: UInt64, established: UInt64)?) {
         let now = EventLoop.nanoseconds
         if isMeasured {
-            times.starts(at: now, on: opened, hasBody: framing.hasBody)
+            stamps.starts(at: now, on: opened, hasBody: framing.hasBody)
         } else {
-            times.starts(at: now)
+            stamps.starts(at: now)
         }
     }
 
