@@ -29,9 +29,9 @@ package struct OTLPEnvelope: Sendable {
         self.scope = scope.withUnsafeBytes { Array($0) }
     }
 
-    /// Appends the request that carries `spans`, as ``SpanWriter`` has written them.
-    package func append(_ spans: borrowing Span<UInt8>, to buffer: inout ByteBuffer) {
-        let scopeSpans = scope.count + spans.count
+    /// Appends the request that carries the spans of `chunks`, which are copied once.
+    package func append(_ chunks: [SpanChunk], to buffer: inout ByteBuffer) {
+        let scopeSpans = chunks.reduce(scope.count) { $0 + $1.count }
         let resourceSpans = resource.count + Protobuf.fieldSize(scopeSpans)
         buffer.reserve(resourceSpans + 16)
         buffer.appendTag(1, .bytes)
@@ -40,6 +40,6 @@ package struct OTLPEnvelope: Sendable {
         buffer.appendTag(2, .bytes)
         buffer.appendVarint(UInt64(scopeSpans))
         buffer.append(scope)
-        buffer.append(spans)
+        for chunk in chunks { buffer.append(chunk.span) }
     }
 }

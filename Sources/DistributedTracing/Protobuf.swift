@@ -23,6 +23,8 @@ package enum Protobuf {
 extension ByteBuffer {
     /// Appends a varint.
     package mutating func appendVarint(_ value: UInt64) {
+        if value < 0x80 { return append(UInt8(value)) }
+        if value < 0x4000 { return append(lowestOf: value & 0x7F | 0x80 | (value >> 7) << 8, count: 2) }
         var rest = value
         while rest >= 0x80 {
             append(UInt8(truncatingIfNeeded: rest) | 0x80)
@@ -32,6 +34,7 @@ extension ByteBuffer {
     }
 
     /// Appends what stands before a field's value.
+    @inline(__always)
     package mutating func appendTag(_ field: UInt64, _ type: Protobuf.WireType) {
         appendVarint(field << 3 | UInt64(type.rawValue))
     }
@@ -45,13 +48,13 @@ extension ByteBuffer {
     /// Appends 8 bytes, the lowest first.
     package mutating func appendField(_ field: UInt64, fixed64 value: UInt64) {
         appendTag(field, .fixed64)
-        appendBytes(value.littleEndian, count: 8)
+        append(lowestOf: value, count: 8)
     }
 
     /// Appends 4 bytes, the lowest first.
     package mutating func appendField(_ field: UInt64, fixed32 value: UInt32) {
         appendTag(field, .fixed32)
-        appendBytes(UInt64(value), count: 4)
+        append(lowestOf: UInt64(value), count: 4)
     }
 
     /// Appends a text, some bytes, or a message that is already written.
@@ -68,22 +71,9 @@ extension ByteBuffer {
         append(text)
     }
 
-    /// Appends the `count` lowest bytes of `value`, the lowest first.
-    private mutating func appendBytes(_ value: UInt64, count: Int) {
-        var rest = value
-        for _ in 0..<count {
-            append(UInt8(truncatingIfNeeded: rest))
-            rest >>= 8
-        }
-    }
-
     /// Appends an id, the highest byte first.
     package mutating func appendBigEndian(_ value: UInt64) {
-        var rest = value.byteSwapped
-        for _ in 0..<8 {
-            append(UInt8(truncatingIfNeeded: rest))
-            rest >>= 8
-        }
+        append(lowestOf: value.byteSwapped, count: 8)
     }
 }
 

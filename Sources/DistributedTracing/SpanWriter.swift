@@ -37,17 +37,14 @@ package struct SpanWriter: ~Copyable {
     /// Begins a span. `state` is the trace's `tracestate`, which may be empty.
     package mutating func begin(_ head: Head, state: borrowing Span<UInt8>) {
         body.removeAll(keeping: 16_384)
-        body.appendTag(1, .bytes)
-        body.append(16)
+        body.append(lowestOf: 0x100A, count: 2)
         body.appendBigEndian(head.traceID.high)
         body.appendBigEndian(head.traceID.low)
-        body.appendTag(2, .bytes)
-        body.append(8)
+        body.append(lowestOf: 0x0812, count: 2)
         body.appendBigEndian(head.span.spanID)
         if !state.isEmpty { body.appendField(3, state) }
         if head.span.parentID != 0 {
-            body.appendTag(4, .bytes)
-            body.append(8)
+            body.append(lowestOf: 0x0822, count: 2)
             body.appendBigEndian(head.span.parentID)
         }
         body.appendField(6, varint: head.span.kind.number)
@@ -96,7 +93,7 @@ package struct SpanWriter: ~Copyable {
     /// Adds an attribute that is text; bytes that are not UTF-8 are replaced, since a collector refuses the whole batch
     /// for one of them.
     package mutating func add(_ key: StaticString, _ text: borrowing Span<UInt8>) {
-        if Self.isASCII(text) {
+        if text.isASCII {
             addText(key, text)
         } else {
             var repaired = ByteBuffer()
@@ -110,15 +107,26 @@ package struct SpanWriter: ~Copyable {
 
     /// Adds an attribute that is a word of ours.
     package mutating func add(_ key: StaticString, _ word: StaticString) {
-        beginAttribute(key, valueSize: Protobuf.fieldSize(word.utf8CodeUnitCount))
-        put { $0.appendField(1, word) }
+        beginText(key, count: word.utf8CodeUnitCount)
+        if isEvent { nested.append(word) } else { body.append(word) }
+    }
+
+    /// Adds an attribute that is text of ours, in ASCII.
+    package mutating func add(_ key: StaticString, ascii text: borrowing Span<UInt8>) { addText(key, text) }
+
+    /// Adds an attribute whose text is 32 hexadecimal digits.
+    package mutating func add(_ key: StaticString, hexadecimal high: UInt64, _ low: UInt64) {
+        beginText(key, count: 32)
+        put { target in
+            target.appendHex(high, digits: 16)
+            target.appendHex(low, digits: 16)
+        }
     }
 
     /// Adds an attribute that is a number.
     package mutating func add(_ key: StaticString, _ number: Int) {
         let value = UInt64(bitPattern: Int64(number))
-        beginAttribute(key, valueSize: 1 + Protobuf.size(value))
-        put { $0.appendField(3, varint: value) }
+        if isEvent { nested.appendNumber(key, value, field: 3) } else { body.appendNumber(key, value, field: 9) }
     }
 
     /// Adds an attribute that is true.
@@ -127,30 +135,36 @@ package struct SpanWriter: ~Copyable {
         put { $0.appendField(2, varint: 1) }
     }
 
+    /// Adds attributes that ``attributes(_:)`` has made. Not inside of an event.
+    package mutating func add(madeBefore attributes: borrowing Span<UInt8>) { body.append(attributes) }
+
+    /// The attributes that `write` adds, for ``add(madeBefore:)``: those that are the same in many spans are made once.
+    package static func attributes(_ write: (inout SpanWriter) -> Void) -> [UInt8] {
+        var writer = SpanWriter()
+        write(&writer)
+        return writer.body.withUnsafeBytes { Array($0) }
+    }
+
     private mutating func addText(_ key: StaticString, _ text: borrowing Span<UInt8>) {
-        beginAttribute(key, valueSize: Protobuf.fieldSize(text.count))
-        if isEvent { nested.appendField(1, text) } else { body.appendField(1, text) }
+        beginText(key, count: text.count)
+        if isEvent { nested.append(text) } else { body.append(text) }
+    }
+
+    /// Writes what stands before a text of so many bytes.
+    private mutating func beginText(_ key: StaticString, count: Int) {
+        if isEvent { nested.beginText(key, count, field: 3) } else { body.beginText(key, count, field: 9) }
     }
 
     private mutating func beginAttribute(_ key: StaticString, valueSize: Int) {
-        let size = Protobuf.fieldSize(key.utf8CodeUnitCount) + Protobuf.fieldSize(valueSize)
-        let field: UInt64 = isEvent ? 3 : 9
-        put { target in
-            target.appendTag(field, .bytes)
-            target.appendVarint(UInt64(size))
-            target.appendField(1, key)
-            target.appendTag(2, .bytes)
-            target.appendVarint(UInt64(valueSize))
+        if isEvent {
+            nested.beginAttribute(key, valueSize: valueSize, field: 3)
+        } else {
+            body.beginAttribute(key, valueSize: valueSize, field: 9)
         }
     }
 
     private mutating func put(_ write: (inout ByteBuffer) -> Void) {
         if isEvent { write(&nested) } else { write(&body) }
-    }
-
-    private static func isASCII(_ text: borrowing Span<UInt8>) -> Bool {
-        for index in 0..<text.count where text[index] >= 0x80 { return false }
-        return true
     }
 
     // MARK: - Events
@@ -171,6 +185,74 @@ package struct SpanWriter: ~Copyable {
 
     private static func append(_ event: borrowing ByteBuffer, to body: inout ByteBuffer) {
         body.appendField(11, event.span)
+    }
+}
+
+extension ByteBuffer {
+    /// Begins an attribute (`KeyValue`) that is a text of so many bytes, up to the text itself.
+    fileprivate mutating func beginText(_ key: StaticString, _ count: Int, field: UInt64) {
+        let keyCount = key.utf8CodeUnitCount
+        let size = keyCount + count + 6
+        guard size < 0x80 else {
+            beginAttribute(key, valueSize: Protobuf.fieldSize(count), field: field)
+            appendTag(1, .bytes)
+            appendVarint(UInt64(count))
+            return
+        }
+        // Every length is one byte here: the tags and lengths before the key, and those behind it, are a word each.
+        reserve(size + 10)
+        append(lowestOf: field << 3 | 2 | UInt64(size) << 8 | 0x0A_0000 | UInt64(keyCount) << 24, count: 4)
+        append(key)
+        append(lowestOf: 0x0A_0012 | UInt64(count + 2) << 8 | UInt64(count) << 24, count: 4)
+    }
+
+    /// Appends an attribute (`KeyValue`) that is a number.
+    fileprivate mutating func appendNumber(_ key: StaticString, _ value: UInt64, field: UInt64) {
+        let keyCount = key.utf8CodeUnitCount
+        guard keyCount < 0x70, value < 0x20_0000 else {
+            beginAttribute(key, valueSize: 1 + Protobuf.size(value), field: field)
+            appendField(3, varint: value)
+            return
+        }
+        // As for texts: all but the key is two words, since the number has at most three times seven bits.
+        let count = value < 0x80 ? 1 : value < 0x4000 ? 2 : 3
+        let more: UInt64 = count == 1 ? 0 : count == 2 ? 0x80 : 0x8080
+        let digits = value & 0x7F | (value & 0x3F80) << 1 | (value & 0x1F_C000) << 2 | more
+        append(
+            lowestOf: field << 3 | 2 | UInt64(keyCount + count + 5) << 8 | 0x0A_0000 | UInt64(keyCount) << 24, count: 4)
+        append(key)
+        append(lowestOf: 0x18_0012 | UInt64(count + 1) << 8 | digits << 24, count: 3 + count)
+    }
+
+    /// Begins an attribute (`KeyValue`), up to its value.
+    fileprivate mutating func beginAttribute(_ key: StaticString, valueSize: Int, field: UInt64) {
+        let keyCount = key.utf8CodeUnitCount
+        let size = Protobuf.fieldSize(keyCount) + Protobuf.fieldSize(valueSize)
+        appendTag(field, .bytes)
+        appendVarint(UInt64(size))
+        appendTag(1, .bytes)
+        appendVarint(UInt64(keyCount))
+        append(key)
+        appendTag(2, .bytes)
+        appendVarint(UInt64(valueSize))
+    }
+}
+
+extension Span where Element == UInt8 {
+    /// Whether every byte is below 0x80.
+    fileprivate var isASCII: Bool {
+        var index = 0
+        var all: UInt64 = 0
+        while count - index >= 8 {
+            // SAFETY: any eight bytes are an integer, and the span checks that they lie within it.
+            all |= bytes.unsafeLoadUnaligned(fromByteOffset: index, as: UInt64.self)
+            index += 8
+        }
+        while index < count {
+            all |= UInt64(self[unchecked: index])
+            index += 1
+        }
+        return all & 0x8080_8080_8080_8080 == 0
     }
 }
 

@@ -231,8 +231,9 @@ final class Exchange: ServerExchange {
     /// The end, once, whatever happened.
     override func finished() {
         stop()
-        let end = EventLoop.nanoseconds
-        worker.metrics.ended(self, at: end)
+        let worker = worker
+        let end = worker.moment()
+        worker.metrics.ended(self, at: end.monotonic)
         worker.log(self, at: end)
         worker.spans.record(self, at: end)
         if ran == .aggregate { aggregate.finish() }
@@ -360,9 +361,9 @@ final class Exchange: ServerExchange {
 
     /// Appends the request's id, as it is sent on and answered with.
     func appendRequestID(to buffer: inout ByteBuffer) {
+        let identity = identity
         if identity.requestID.isEmpty {
-            buffer.appendHex(identity.newRequestID.0, digits: 16)
-            buffer.appendHex(identity.newRequestID.1, digits: 16)
+            identity.appendNewRequestID(to: &buffer)
         } else {
             head.copy(identity.requestID, to: &buffer)
         }

@@ -39,10 +39,9 @@ final class ExportAttempt: UpstreamAttempt {
         method = .post
     }
 
-    /// Takes what is to be sent next.
-    func prepare(_ bytes: borrowing ByteBuffer, isCompressed: Bool) {
-        body.removeAll(keeping: 1 << 20)
-        body.append(bytes.span)
+    /// Takes what is to be sent next, and gives the memory of the last request for it. It is kept, to be sent once more.
+    func take(_ bytes: inout ByteBuffer, isCompressed: Bool) {
+        swap(&body, &bytes)
         self.isCompressed = isCompressed
         framing = .length(UInt64(body.count))
     }
@@ -64,10 +63,11 @@ final class ExportAttempt: UpstreamAttempt {
     }
 
     override func started() {
-        // A copy: the attempt may have to be started once more.
         var bytes = ByteBuffer()
-        bytes.append(body.span)
+        swap(&bytes, &body)
         send(bytes.span)
+        // Put back: the attempt may have to be started once more.
+        swap(&bytes, &body)
         endBody()
     }
 

@@ -25,8 +25,9 @@ final class ExportLoop {
     private var limit: ActionTimer?
     private var end: ActionTimer?
 
-    private var batch = ByteBuffer()
     private var request = ByteBuffer()
+    /// Memory for what requests are compressed into; empty between two of them.
+    private var spare = ByteBuffer()
     private var isCompressed = false
     /// The spans of the batch that is under way; 0 where there is none.
     private var underWay = 0
@@ -110,47 +111,39 @@ final class ExportLoop {
             if isEnding { loop.stop() } else { timer?.schedule(after: settings.delay) }
             return
         }
-        batch.removeAll(keeping: 1 << 20)
-        for chunk in chunks {
-            batch.append(chunk.span)
-            underWay += chunk.spans
-        }
+        underWay = chunks.reduce(0) { $0 + $1.spans }
         request.removeAll(keeping: 1 << 20)
-        if let output { return print(to: output) }
-        Self.envelop(batch, in: envelope, to: &request)
+        if let output { return print(chunks, to: output) }
+        envelope.append(chunks, to: &request)
         compress()
+        attempt?.take(&request, isCompressed: isCompressed)
         let (deadline, overflow) = loop.now.addingReportingOverflow(settings.patience)
         retry = ExportRetry(until: overflow ? .max : deadline)
         send()
     }
 
-    private static func envelop(_ batch: borrowing ByteBuffer, in envelope: OTLPEnvelope, to request: inout ByteBuffer)
-    {
-        envelope.append(batch.span, to: &request)
-    }
-
-    /// Prints the batch, a span a line.
-    private func print(to output: LogSink) {
-        Self.tell(batch, to: &request)
-        output.submit(&request)
+    /// Prints the spans, a span a line.
+    private func print(_ chunks: [SpanChunk], to output: LogSink) {
+        for chunk in chunks { Self.tell(chunk, to: &request) }
+        output.submit(&request, lines: underWay)
         queue.settle(exported: underWay)
         underWay = 0
         timer?.schedule(after: isEnding || queue.hasBatch ? 0 : settings.delay)
     }
 
-    private static func tell(_ batch: borrowing ByteBuffer, to text: inout ByteBuffer) {
-        for range in SpanText.spans(in: batch.span) {
-            SpanText.append(batch.span.slice(range), to: &text)
+    private static func tell(_ chunk: SpanChunk, to text: inout ByteBuffer) {
+        for range in SpanText.spans(in: chunk.span) {
+            SpanText.append(chunk.span.slice(range), to: &text)
             text.append("\n")
         }
     }
 
     private func compress() {
         isCompressed = false
-        guard settings.compresses, var encoder = gzip.take() else { return }
-        batch.removeAll()
-        if encoder.encode(request.span, to: &batch) {
-            swap(&batch, &request)
+        guard settings.compresses == true, var encoder = gzip.take() else { return }
+        spare.removeAll(keeping: 1 << 20)
+        if encoder.encode(request.span, to: &spare) {
+            swap(&spare, &request)
             isCompressed = true
         }
         gzip = consume encoder
@@ -160,7 +153,6 @@ final class ExportLoop {
         guard let attempt, let upstream else { return }
         isPausing = false
         timer?.cancel()
-        attempt.prepare(request, isCompressed: isCompressed)
         limit?.schedule(after: settings.timeout)
         if !upstream.start(attempt, random: random.next()) {
             finished(ExportAttempt.Outcome(result: .unreachable, failure: .overloaded))

@@ -31,6 +31,12 @@ struct RequestIdentity {
     /// 128 random bits.
     private(set) var newRequestID: (UInt64, UInt64) = (0, 0)
 
+    /// Appends ``newRequestID`` as text.
+    func appendNewRequestID(to buffer: inout ByteBuffer) {
+        buffer.appendHex(newRequestID.0, digits: 16)
+        buffer.appendHex(newRequestID.1, digits: 16)
+    }
+
     /// Reads the identity of a request. No input makes this fail.
     mutating func read(
         _ head: borrowing RequestHead, peer address: PeerAddress, rules: IdentityRules, ids: inout IDGenerator

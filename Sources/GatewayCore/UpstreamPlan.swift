@@ -6,6 +6,8 @@ import Upstreams
 /// An upstream as the request path of one worker sees it.
 final class UpstreamPlan {
     let name: [UInt8]
+    /// The name as a string of JSON.
+    let nameInJSON: [UInt8]
     /// The servers and their connections.
     let group: Upstream
     let timeouts: AttemptTimeouts
@@ -17,10 +19,12 @@ final class UpstreamPlan {
     let servedByLine: [UInt8]
 
     init(
-        name: [UInt8], group: Upstream, timeouts: AttemptTimeouts, totalTimeout: UInt64, host: HostRule,
+        name: [UInt8], nameInJSON: [UInt8], group: Upstream, timeouts: AttemptTimeouts, totalTimeout: UInt64,
+        host: HostRule,
         hashKey: HashKey?, servedByLine: [UInt8]
     ) {
         self.name = name
+        self.nameInJSON = nameInJSON
         self.group = group
         self.timeouts = timeouts
         self.totalTimeout = totalTimeout

@@ -16,6 +16,7 @@ final class Worker {
     let loop: EventLoop
     private(set) var snapshot: WorkerSnapshot
     var ids: IDGenerator
+    private var clock = MomentClock()
     /// Memory for texts that are made before their length is written; empty between two uses.
     private var drafts = Drafts()
 
@@ -102,8 +103,11 @@ final class Worker {
         swap(&lent, &drafts)
     }
 
-    /// Writes the line of an exchange that has ended at the time `end`.
-    func log(_ exchange: Exchange, at end: UInt64) { accessLog.write(exchange, at: end) }
+    /// Now, on both clocks.
+    func moment() -> Moment { clock.now() }
+
+    /// Writes the line of an exchange that has ended at `end`.
+    func log(_ exchange: Exchange, at end: Moment) { accessLog.write(exchange, at: end) }
 
     /// Counts a client that was cut off.
     fileprivate func note(_ flood: HTTP2Flood) { mailbox.note(flood) }

@@ -1,3 +1,4 @@
+import ByteBuffers
 import DistributedTracing
 import FeatureFlags
 import HTTPListener
@@ -19,8 +20,12 @@ final class WorkerSnapshot {
     let actions: [RouteAction]
     /// Each route's name for logs and flag rules, by its number.
     let routeNames: [[UInt8]]
+    /// The same as strings of JSON, by their numbers.
+    let routeNamesInJSON: [[UInt8]]
     /// The path of each route's pattern, by its number: `http.route`.
     let routePaths: [[UInt8]]
+    /// What spans say that the configuration fixes.
+    let spanBlocks: SpanBlocks
     /// What share of the traces that begin with a route is sampled, by its number; nil for the share of all.
     let samplers: [Sampler?]
     /// Which requests are recorded.
@@ -60,7 +65,10 @@ final class WorkerSnapshot {
         routes = parts.routes
         actions = parts.actions
         routeNames = parts.routeNames
+        routeNamesInJSON = parts.routeNames.map { Self.json($0) }
         routePaths = parts.routePaths
+        spanBlocks = SpanBlocks(
+            routePaths: parts.routePaths, upstreamNames: parts.settings.map { Array($0.definition.name.utf8) })
         samplers = parts.samplers
         recording = parts.recording
         identity = parts.identity
@@ -84,12 +92,20 @@ final class WorkerSnapshot {
     func install(on set: UpstreamSet) {
         let groups = set.apply(settings.map(\.definition), bounds: settings.map(\.bounds))
         upstreams = zip(settings, groups).map { settings, group in
-            UpstreamPlan(
-                name: Array(settings.definition.name.utf8), group: group, timeouts: settings.timeouts,
+            let name = Array(settings.definition.name.utf8)
+            for endpoint in group.endpoints { endpoint.note = SpanBlocks.call(of: endpoint, upstream: name) }
+            return UpstreamPlan(
+                name: name, nameInJSON: Self.json(name), group: group, timeouts: settings.timeouts,
                 totalTimeout: settings.totalTimeout, host: settings.host, hashKey: settings.hashKey,
                 servedByLine: settings.showsServedBy
                     ? Array("Banyan-Served-By: \(settings.definition.name)\r\n".utf8) : [])
         }
+    }
+
+    private static func json(_ text: [UInt8]) -> [UInt8] {
+        var buffer = ByteBuffer()
+        buffer.appendJSONString(text.span)
+        return buffer.withUnsafeBytes { Array($0) }
     }
 
     /// What the listener with this number does with the trace context of strangers.

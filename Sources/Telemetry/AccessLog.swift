@@ -1,4 +1,4 @@
-import ByteBuffers
+package import ByteBuffers
 
 /// Which requests are logged: a share of those that went well, and all that did not or took long.
 package struct AccessLogSampling: Equatable, Sendable {
@@ -21,13 +21,15 @@ package struct AccessLogSampling: Equatable, Sendable {
     /// Whether a request that took so many nanoseconds is slow.
     package func isSlow(_ duration: UInt64) -> Bool { duration > slow }
 
-    /// Whether a request is logged: always unless its status is 1xx, 2xx or 3xx, and it was neither slow nor cut short
-    /// nor without a part.
+    /// Whether every request is logged, so that nobody needs random bits.
+    package var keepsAll: Bool { threshold == .max }
+
+    /// Whether a request is logged: always unless its status is 1xx, 2xx or 3xx, and it neither failed (has a cause) nor
+    /// was slow nor a view without a part.
     ///
-    /// - Parameter random: 64 random bits.
-    func keeps(_ record: borrowing AccessLogRecord, random: UInt64) -> Bool {
-        keeps(status: record.status, random: random) || record.has(.cause) || record.marks.contains(.slow)
-            || record.marks.contains(.partial)
+    /// - Parameter random: 64 random bits; none are needed where ``keepsAll``.
+    package func keeps(status: UInt16, hasCause: Bool, marks: AccessLogMarks, random: UInt64) -> Bool {
+        keeps(status: status, random: random) || hasCause || marks.contains(.slow) || marks.contains(.partial)
     }
 
     /// Whether a request with this status is logged, as far as the status says.
@@ -47,6 +49,7 @@ package struct AccessLog: ~Copyable {
     package let sampling: AccessLogSampling
     private let sink: LogSink
     private var buffer = ByteBuffer()
+    private var lines = 0
     private var dates = DateText()
 
     /// A log of these lines to this sink, which workers share.
@@ -56,16 +59,28 @@ package struct AccessLog: ~Copyable {
         self.sink = sink
     }
 
-    /// Writes the line of `record`, if it is sampled; `random` is 64 random bits. It reaches the sink with the
-    /// next flush, or at once where enough has gathered. Never blocks on the output.
-    package mutating func append(_ record: borrowing AccessLogRecord, random: UInt64) {
-        guard sampling.keeps(record, random: random) else { return }
+    /// Writes the line of `record`, whatever ``sampling`` says. It reaches the sink with the next flush, or at once where
+    /// enough has gathered. Never blocks on the output.
+    package mutating func append(_ record: borrowing AccessLogRecord) {
         format.append(record, dates: &dates, to: &buffer)
+        lines += 1
+        if buffer.count >= Self.flushSize { flush() }
+    }
+
+    /// Writes a line of JSON (``AccessLogFormat/isJSON``) in the same way, whose texts need not stand in `record`: `text`
+    /// appends each, in the order of the members, as a JSON string or null.
+    package mutating func appendJSON(
+        _ record: borrowing AccessLogRecord, _ text: (_ field: AccessLogField, _ line: inout ByteBuffer) -> Void
+    ) {
+        buffer.appendJSONLine(record, dates: &dates, text)
+        buffer.append(UInt8(ascii: "\n"))
+        lines += 1
         if buffer.count >= Self.flushSize { flush() }
     }
 
     /// Hands what has gathered to the sink: for the worker's timer, and for its end.
     package mutating func flush() {
-        if !buffer.isEmpty { sink.submit(&buffer) }
+        if lines > 0 { sink.submit(&buffer, lines: lines) }
+        lines = 0
     }
 }

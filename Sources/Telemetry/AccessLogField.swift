@@ -137,6 +137,11 @@ package struct AccessLogFieldSet: Equatable, Sendable {
     /// Whether a field is in it.
     package func contains(_ field: AccessLogField) -> Bool { bits & 1 << UInt64(field.rawValue) != 0 }
 
+    /// Whether a field is in it that tells where time went.
+    var tellsTimeSplit: Bool { bits & Self.timeSplit.bits != 0 }
+
+    private static let timeSplit = AccessLogFieldSet(TimeSplit.shares + [.timeSplit])
+
     /// Takes all fields away.
     mutating func removeAll() { bits = 0 }
 }

@@ -20,10 +20,10 @@ package struct AccessLogFormat: Sendable {
     /// What the format writes; a record needs no other field.
     package private(set) var fields: AccessLogFieldSet
 
-    /// Whether it can tell where time went, so that somebody has to measure it: a line of JSON of slow requests.
+    /// Whether it can tell where time went, so that somebody has to measure it: a line of JSON only of slow requests.
     package func tellsTimeSplit(findingSlow: Bool) -> Bool {
         if case .json = style { return findingSlow }
-        return fields.contains(.timeSplit) || TimeSplit.shares.contains { fields.contains($0) }
+        return fields.tellsTimeSplit
     }
 
     /// One JSON object a line, with all members in every line, null where there is nothing to say.
@@ -51,6 +51,9 @@ package struct AccessLogFormat: Sendable {
             try parseTemplate(Array(text.utf8))
         }
     }
+
+    /// Whether a line is one of JSON, whose texts may come straight from where they stand.
+    package var isJSON: Bool { if case .json = style { true } else { false } }
 
     /// Appends the line of `record` with its line end. Nothing in a record can end the line or begin another.
     package func append(

@@ -1,4 +1,4 @@
-import ByteBuffers
+package import ByteBuffers
 
 /// What the access log says about one request. A record is reused from request to request and keeps its memory.
 package struct AccessLogRecord: ~Copyable {
@@ -45,13 +45,13 @@ package struct AccessLogRecord: ~Copyable {
 
     private var text = ByteBuffer()
     private var present = AccessLogFieldSet()
-    private var ranges: [ByteRange]
+    private var ranges = PlainList<ByteRange>()
     private(set) var flags: [Flag] = []
     private(set) var parts: [Part] = []
 
     /// An empty record.
     package init() {
-        ranges = Array(repeating: ByteRange(), count: AccessLogField.allCases.count)
+        for _ in AccessLogField.allCases { ranges.append(ByteRange()) }
     }
 
     /// Empties the record for the next request; its memory stays.
@@ -85,6 +85,14 @@ package struct AccessLogRecord: ~Copyable {
     package mutating func set(_ field: AccessLogField, _ value: StaticString) {
         let start = text.count
         text.append(value)
+        ranges[Int(field.rawValue)] = ByteRange(start: start, count: text.count - start)
+        present.insert(field)
+    }
+
+    /// Sets a field that is text to what `write` appends.
+    package mutating func set(_ field: AccessLogField, _ write: (inout ByteBuffer) -> Void) {
+        let start = text.count
+        write(&text)
         ranges[Int(field.rawValue)] = ByteRange(start: start, count: text.count - start)
         present.insert(field)
     }

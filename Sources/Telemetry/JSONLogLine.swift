@@ -4,10 +4,21 @@ extension ByteBuffer {
     /// Appends `record` as one JSON object without a line end. Every member is in every line; what there is not is null,
     /// and lists without members are `{}` or `[]`.
     mutating func appendJSONLine(_ record: borrowing AccessLogRecord, dates: inout DateText) {
+        appendJSONLine(record, dates: &dates) { field, line in
+            if record.has(field) { line.appendJSONString(record.value(field)) } else { line.append("null") }
+        }
+    }
+
+    /// Appends such a line, in which `text` appends the value of each field that is text, in the order of the members: a
+    /// JSON string or null.
+    mutating func appendJSONLine(
+        _ record: borrowing AccessLogRecord, dates: inout DateText,
+        _ text: (_ field: AccessLogField, _ line: inout ByteBuffer) -> Void
+    ) {
         append("{\"time\":\"")
         dates.appendTimestamp(nanoseconds: record.time, to: &self)
         append("\",\"request_id\":")
-        appendText(.requestID, of: record)
+        text(.requestID, &self)
         append(",\"trace_id\":\"")
         appendHex(record.traceID.high, digits: 16)
         appendHex(record.traceID.low, digits: 16)
@@ -16,21 +27,21 @@ extension ByteBuffer {
         append("\",\"trace_flags\":\"")
         appendHex(UInt64(record.traceFlags), digits: 2)
         append("\",\"client\":")
-        appendText(.client, of: record)
+        text(.client, &self)
         append(",\"method\":")
-        appendText(.method, of: record)
+        text(.method, &self)
         append(",\"host\":")
-        appendText(.host, of: record)
+        text(.host, &self)
         append(",\"path\":")
-        appendText(.path, of: record)
+        text(.path, &self)
         append(",\"protocol\":")
-        appendText(.protocolVersion, of: record)
+        text(.protocolVersion, &self)
         append(",\"route\":")
-        appendText(.route, of: record)
+        text(.route, &self)
         append(",\"status\":")
         appendDecimal(record.status)
         append(",\"cause\":")
-        appendText(.cause, of: record)
+        text(.cause, &self)
         append(",\"bytes_in\":")
         appendDecimal(record.bytesIn)
         append(",\"bytes_out\":")
@@ -38,13 +49,25 @@ extension ByteBuffer {
         append(",\"duration_ms\":")
         appendMilliseconds(record.duration)
         append(",\"upstream\":")
-        appendText(.upstream, of: record)
+        text(.upstream, &self)
         append(",\"upstream_address\":")
-        appendText(.upstreamAddress, of: record)
+        text(.upstreamAddress, &self)
         append(",\"upstream_time_ms\":")
         if let time = record.upstreamTime { appendMilliseconds(time) } else { append("null") }
         append(",\"attempts\":")
         appendDecimal(record.attempts)
+        appendLists(of: record)
+        append(",\"user_agent\":")
+        text(.userAgent, &self)
+        append("}")
+    }
+
+    /// Appends the members that have members of their own; most often none.
+    private mutating func appendLists(of record: borrowing AccessLogRecord) {
+        if record.flags.isEmpty, record.parts.isEmpty, record.marks.isEmpty {
+            append(",\"flags\":{},\"parts\":{},\"marks\":[],\"time_split_ms\":null")
+            return
+        }
         append(",\"flags\":{")
         for index in record.flags.indices {
             if index > 0 { append(",") }
@@ -75,9 +98,6 @@ extension ByteBuffer {
         appendMarks(record.marks, quote: "\"")
         append("],\"time_split_ms\":")
         if record.marks.contains(.slow), let split = record.split { appendJSONSplit(split) } else { append("null") }
-        append(",\"user_agent\":")
-        appendText(.userAgent, of: record)
-        append("}")
     }
 
     /// Appends nanoseconds as milliseconds with three decimals, cut and not rounded.
@@ -85,14 +105,7 @@ extension ByteBuffer {
         let microseconds = nanoseconds / 1_000
         appendDecimal(microseconds / 1_000)
         append(".")
-        let rest = microseconds % 1_000
-        if rest < 100 { append("0") }
-        if rest < 10 { append("0") }
-        appendDecimal(rest)
-    }
-
-    private mutating func appendText(_ field: AccessLogField, of record: borrowing AccessLogRecord) {
-        if record.has(field) { appendJSONString(record.value(field)) } else { append("null") }
+        appendThreeDigits(microseconds % 1_000)
     }
 
     private mutating func appendStringOrNull(_ text: borrowing Span<UInt8>) {

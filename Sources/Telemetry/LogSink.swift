@@ -40,6 +40,7 @@ package final class LogSink: @unchecked Sendable {
     private let hasWork: UnsafeMutablePointer<pthread_cond_t>
     private let hasEnded: UnsafeMutablePointer<pthread_cond_t>
     private var pending = ByteBuffer()
+    private var pendingLines = 0
     /// Bytes that the writer has taken and not yet written.
     private var inHand = 0
     private var wantsReopen = false
@@ -82,25 +83,22 @@ package final class LogSink: @unchecked Sendable {
         mutex.deallocate()
     }
 
-    /// Takes the whole lines in `buffer`, which is empty afterwards. They are dropped and counted where they do not fit
-    /// the capacity, and after the sink was closed.
-    package func submit(_ buffer: inout ByteBuffer) {
+    /// Takes the lines in `buffer`, which are whole and so many, and which it has no more afterwards. They are dropped and
+    /// counted where they do not fit the capacity, and after the sink was closed.
+    package func submit(_ buffer: inout ByteBuffer, lines: Int) {
         pthread_mutex_lock(mutex)
         let fits = !isClosing && pending.count + inHand + buffer.count <= capacity
         if fits {
             let wasEmpty = pending.isEmpty
             pending.append(buffer.span)
+            pendingLines += lines
             if wasEmpty { pthread_cond_signal(hasWork) }
+        } else {
+            totals.dropped += UInt64(lines)
+            writtenAtLoss = totals.written
         }
         pthread_mutex_unlock(mutex)
-        if !fits {
-            let lines = buffer.span.lineCount
-            pthread_mutex_lock(mutex)
-            totals.dropped += lines
-            writtenAtLoss = totals.written
-            pthread_mutex_unlock(mutex)
-            tellLoss()
-        }
+        if !fits { tellLoss() }
         buffer.removeAll()
     }
 
@@ -190,11 +188,13 @@ package final class LogSink: @unchecked Sendable {
             if pending.isEmpty, !wantsReopen { break }
             swap(&pending, &lines)
             inHand = lines.count
+            let count = pendingLines
+            pendingLines = 0
             let reopens = wantsReopen
             wantsReopen = false
             pthread_mutex_unlock(mutex)
 
-            let outcome = write(lines, reopens: reopens)
+            let outcome = write(lines, count: count, reopens: reopens)
             lines.removeAll(keeping: Self.keptMemory)
 
             pthread_mutex_lock(mutex)
@@ -215,7 +215,7 @@ package final class LogSink: @unchecked Sendable {
         pthread_mutex_unlock(mutex)
     }
 
-    private func write(_ lines: borrowing ByteBuffer, reopens: Bool) -> Counts {
+    private func write(_ lines: borrowing ByteBuffer, count: Int, reopens: Bool) -> Counts {
         var outcome = Counts()
         if reopens {
             do {
@@ -226,9 +226,11 @@ package final class LogSink: @unchecked Sendable {
             }
         }
         let (written, code) = file.write(lines.span)
-        outcome.written = lines.span.extracting(0..<written).lineCount
+        outcome.written = UInt64(count)
         if code != 0 {
-            outcome.dropped = lines.span.extracting(written..<lines.count).lineCount
+            // Counted only here: looking at every byte costs more than writing the line did.
+            outcome.written = lines.span.extracting(0..<written).lineCount
+            outcome.dropped = UInt64(count) - min(outcome.written, UInt64(count))
             outcome.failures += 1
             outcome.lastError = code
         }

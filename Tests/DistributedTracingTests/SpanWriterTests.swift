@@ -20,6 +20,15 @@ enum SpanSamples {
         writer.end(into: &spans)
     }
 
+    /// A writer in which a span has begun.
+    static func begun() -> SpanWriter {
+        var writer = SpanWriter()
+        let span = TraceSpan(kind: .server, spanID: 1, parentID: 0, start: 1)
+        writer.begin(
+            .init(traceID: TraceID(high: 1, low: 1), span: span, flags: .sampled, start: 1, end: 2), state: none.span)
+        return writer
+    }
+
     /// The only span of `spans`, told in JSON.
     static func object(_ spans: borrowing ByteBuffer) throws -> [String: Any] {
         let ranges = SpanText.spans(in: spans.span)
@@ -78,6 +87,56 @@ enum SpanSamples {
         #expect(events[0]["attributes"] as? [String: String] == ["of event": "yes"])
         let links = try #require(object["links"] as? [[String: String]])
         #expect(links == [["traceId": "00000000000000010000000000000002", "spanId": "0000000000000003"]])
+    }
+
+    /// Lengths and numbers take one byte more at powers of 128; what is written in short stands as what is written at length.
+    @Test func attributesOfEveryLength() throws {
+        for count in Array(0...140) + [16_370, 16_383, 16_384] {
+            var writer = SpanSamples.begun()
+            let text = String(repeating: "x", count: count)
+            writer.add("key", Array(text.utf8).span)
+            writer.add("ascii", ascii: Array(text.utf8).span)
+            writer.beginEvent("event", at: 1)
+            writer.add("key", Array(text.utf8).span)
+            writer.endEvent()
+            var spans = ByteBuffer()
+            writer.end(into: &spans)
+            let object = try SpanSamples.object(spans)
+            #expect(object["attributes"] as? [String: String] == ["key": text, "ascii": text], "\(count)")
+            let events = try #require(object["events"] as? [[String: Any]])
+            #expect(events[0]["attributes"] as? [String: String] == ["key": text], "\(count)")
+        }
+    }
+
+    @Test func numbersOfEverySize() throws {
+        var numbers = [0, -1, .max, .min]
+        for shift in 0..<63 { numbers += [1 << shift, (1 << shift) - 1] }
+        for number in numbers {
+            var writer = SpanSamples.begun()
+            writer.add("number", number)
+            writer.add("behind", "it")
+            var spans = ByteBuffer()
+            writer.end(into: &spans)
+            let attributes = try #require(try SpanSamples.object(spans)["attributes"] as? [String: Any])
+            #expect(attributes["number"] as? Int == number && attributes["behind"] as? String == "it", "\(number)")
+        }
+    }
+
+    @Test func attributesMadeBefore() throws {
+        let block = SpanWriter.attributes { writer in
+            writer.add("fixed", "yes")
+            writer.add("port", 8080)
+        }
+        var writer = SpanSamples.begun()
+        writer.add("id", hexadecimal: 0xAB, 0x1)
+        writer.add(madeBefore: block.span)
+        writer.add("behind", "it")
+        var spans = ByteBuffer()
+        writer.end(into: &spans)
+        let attributes = try #require(try SpanSamples.object(spans)["attributes"] as? [String: Any])
+        #expect(attributes["id"] as? String == "00000000000000ab0000000000000001")
+        #expect(attributes["fixed"] as? String == "yes" && attributes["port"] as? Int == 8080)
+        #expect(attributes["behind"] as? String == "it" && attributes.count == 4)
     }
 
     /// A writer that is used again has nothing of the last span.

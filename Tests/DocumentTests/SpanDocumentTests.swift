@@ -4,9 +4,9 @@ import Testing
 /// Spans tell what the document says, and nothing else.
 @Suite struct SpanDocumentTests {
     @Test func everyAttributeIsDocumentedAndRecorded() throws {
-        let code = try Repository.text("Sources/GatewayCore/SpanRecorder.swift")
-        let written = Set(
-            code.matches(of: /(?:writer\.)?add\(\s*"([a-z_.]+)"/).map { String($0.1) })
+        let folder = "Sources/GatewayCore/"
+        let code = try ["SpanDesk", "SpanBlocks"].map { try Repository.text("\(folder)\($0).swift") }.joined()
+        let written = Set(code.matches(of: /add(?:Scratch)?\(\s*"([a-z_.]+)"/).map { String($0.1) })
         #expect(written.count > 15, "\(written)")
         let document = try Repository.text("docs/observability.md")
         let start = try #require(document.range(of: "## Spans"))

@@ -112,7 +112,8 @@ struct TimeSplitTests {
             var record = AccessLogRecord()
             record.status = 200
             fill(&record)
-            return sampling.keeps(record, random: .max)
+            return sampling.keeps(
+                status: record.status, hasCause: record.has(.cause), marks: record.marks, random: .max)
         }
         #expect(!keeps { _ in })
         #expect(keeps { $0.marks.insert(.slow) })

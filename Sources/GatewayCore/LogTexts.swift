@@ -1,0 +1,117 @@
+import ByteBuffers
+import HTTPListener
+import HTTPMessage
+import Telemetry
+
+/// What a line of the access log says in words, besides what stands in the request's head.
+struct LogTexts {
+    private let identity: RequestIdentity
+    private let cause: Cause?
+    private let upstreamAddress: [UInt8]?
+    private let upstream: Int
+    private let route: Int
+    private let snapshot: WorkerSnapshot?
+
+    /// The texts of an exchange that has ended.
+    init(_ exchange: Exchange, _ snapshot: WorkerSnapshot?) {
+        identity = exchange.identity
+        cause = exchange.cause
+        route = exchange.route
+        self.snapshot = snapshot
+        upstream = exchange.upstream
+        upstreamAddress = upstream >= 0 ? exchange.upstreamAddress : nil
+    }
+
+    // MARK: - As a record
+
+    /// Sets the fields that are text, of what may be personal or secret only what is asked for.
+    func fill(_ record: inout AccessLogRecord, from head: borrowing RequestHead, _ asked: AccessLogFieldSet) {
+        if let cause { record.set(.cause, cause.name) }
+        if identity.requestID.isEmpty {
+            record.set(.requestID) { identity.appendNewRequestID(to: &$0) }
+        } else {
+            record.set(.requestID, head.span(identity.requestID))
+        }
+        if let client = identity.client { record.set(.client) { $0.append(client) } }
+        record.set(.method, head.span(head.methodRange))
+        if head.hasAuthority { record.set(.host, head.span(head.authority)) }
+        record.set(.path, head.span(head.targetPath))
+        if head.hasQuery, asked.contains(.query) { record.set(.query, head.span(head.query)) }
+        record.set(.protocolVersion, head.version.logText)
+        if !identity.user.isEmpty, asked.contains(.user) { record.set(.user, head.span(identity.user)) }
+        if let agent = head.fields.first(.userAgent) { record.set(.userAgent, head.value(agent)) }
+        if asked.contains(.referer), let referer = head.fields.first(.referer) {
+            record.set(.referer, head.value(referer))
+        }
+        if let snapshot, route >= 0 { record.set(.route, snapshot.routeNames[route]) }
+        if let snapshot, upstream >= 0 { record.set(.upstream, snapshot.upstreams[upstream].name) }
+        if let upstreamAddress { record.set(.upstreamAddress, upstreamAddress) }
+    }
+
+    // MARK: - As JSON
+
+    /// Appends the text of one field as a string of JSON, or null. What is ours or of a closed list needs no escapes.
+    func append(_ field: AccessLogField, of head: borrowing RequestHead, to line: inout ByteBuffer) {
+        switch field {
+        case .requestID:
+            if !identity.requestID.isEmpty { return line.appendJSONString(head.span(identity.requestID)) }
+            line.append("\"")
+            identity.appendNewRequestID(to: &line)
+            line.append("\"")
+        case .client:
+            guard let client = identity.client else { return line.append("null") }
+            line.append("\"")
+            line.append(client)
+            line.append("\"")
+        case .method: line.appendJSONString(head.span(head.methodRange))
+        case .host:
+            if head.hasAuthority { line.appendJSONString(head.span(head.authority)) } else { line.append("null") }
+        case .path: line.appendJSONString(head.span(head.targetPath))
+        case .protocolVersion: line.append(head.version.jsonText)
+        case .route:
+            guard let snapshot, route >= 0 else { return line.append("null") }
+            line.append(snapshot.routeNamesInJSON[route])
+        case .cause:
+            guard let cause else { return line.append("null") }
+            line.append("\"")
+            line.append(cause.name)
+            line.append("\"")
+        case .upstream:
+            guard let snapshot, upstream >= 0 else { return line.append("null") }
+            line.append(snapshot.upstreams[upstream].nameInJSON)
+        case .upstreamAddress:
+            if let upstreamAddress { line.appendJSONString(upstreamAddress.span) } else { line.append("null") }
+        case .userAgent:
+            guard let agent = head.fields.first(.userAgent) else { return line.append("null") }
+            line.appendJSONString(head.value(agent))
+        default: line.append("null")
+        }
+    }
+}
+
+extension RequestHead {
+    /// Where the path stands as it was received, without the query.
+    var targetPath: ByteRange {
+        hasQuery ? ByteRange(start: Int(target.start), count: Int(query.start) - 1 - Int(target.start)) : target
+    }
+}
+
+extension HTTPVersion {
+    /// The version as logs have it.
+    fileprivate var logText: StaticString {
+        switch self {
+        case .http10: "HTTP/1.0"
+        case .http11: "HTTP/1.1"
+        case .http2: "HTTP/2.0"
+        }
+    }
+
+    /// The same as a string of JSON.
+    fileprivate var jsonText: StaticString {
+        switch self {
+        case .http10: "\"HTTP/1.0\""
+        case .http11: "\"HTTP/1.1\""
+        case .http2: "\"HTTP/2.0\""
+        }
+    }
+}

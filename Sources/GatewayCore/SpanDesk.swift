@@ -1,0 +1,237 @@
+import ByteBuffers
+import DistributedTracing
+import FeatureFlags
+import HTTPListener
+import HTTPMessage
+import Upstreams
+
+/// Where the spans of a request are put together: one value, so that recording all of them is one access to it.
+struct SpanDesk: ~Copyable {
+    private var writer = SpanWriter()
+    private var spans = ByteBuffer()
+    private var count = 0
+    private var scratch = ByteBuffer()
+
+    /// Puts what has gathered into `queue`.
+    mutating func hand(to queue: SpanQueue) {
+        guard count > 0 else { return }
+        queue.put(&spans, spans: count)
+        count = 0
+    }
+
+    /// Records the spans of `exchange`, whose head and trace these are.
+    ///
+    /// - Returns: How many spans have gathered, and how many bytes they have.
+    mutating func record(
+        _ exchange: Exchange, _ head: borrowing RequestHead, _ trace: borrowing TraceContext,
+        _ snapshot: WorkerSnapshot, _ end: Moment
+    ) -> (count: Int, size: Int) {
+        recordServer(exchange, head, trace, snapshot, end)
+        let composition = exchange.compositionSpan
+        exchange.eachCall { recordCall($0, $1, trace, composition, snapshot, end) }
+        if composition.start > 0 { recordComposition(composition, exchange.route, trace, snapshot, end) }
+        return (count, spans.count)
+    }
+
+    // MARK: - Kinds of spans
+
+    private mutating func begin(
+        _ span: TraceSpan, _ trace: borrowing TraceContext, _ end: Moment, parentIsRemote: Bool = false
+    ) {
+        var head = SpanWriter.Head(
+            traceID: trace.traceID, span: span, flags: trace.flags, start: span.start &+ end.offset,
+            end: span.end &+ end.offset)
+        head.parentIsRemote = parentIsRemote
+        writer.begin(head, state: trace.stateText)
+    }
+
+    private mutating func endSpan() {
+        writer.end(into: &spans)
+        count += 1
+    }
+
+    private mutating func recordServer(
+        _ exchange: Exchange, _ head: borrowing RequestHead, _ trace: borrowing TraceContext,
+        _ snapshot: WorkerSnapshot, _ end: Moment
+    ) {
+        var span = trace.serverSpan
+        span.end = end.monotonic
+        begin(span, trace, end, parentIsRemote: trace.hasRemoteParent)
+        let channel = exchange.channel
+        addRequest(head, route: exchange.route, isSecure: channel?.connection.isSecure == true, snapshot)
+        addOutcome(status: exchange.statusForLog, cause: exchange.cause)
+        let identity = exchange.identity
+        let peer = channel?.peer
+        if let client = identity.client {
+            scratch.removeAll()
+            scratch.append(client)
+            Self.add("client.address", ascii: scratch, &writer)
+        }
+        if let peer, !peer.isUnix {
+            if identity.client != peer.address {
+                scratch.removeAll()
+                scratch.append(peer.address)
+            }
+            Self.add("network.peer.address", ascii: scratch, &writer)
+            writer.add("network.peer.port", Int(peer.port))
+        }
+        if identity.requestID.isEmpty {
+            writer.add("banyan.request_id", hexadecimal: identity.newRequestID.0, identity.newRequestID.1)
+        } else {
+            writer.add("banyan.request_id", head.span(identity.requestID))
+        }
+        if exchange.upstream >= 0 { snapshot.spanBlocks.addServedBy(exchange.upstream, to: &writer) }
+        for slot in 0..<exchange.decisions.count {
+            if let result = exchange.decisions[slot] {
+                addDecision(result, slot, snapshot, at: span.start &+ end.offset)
+            }
+        }
+        if let link = trace.link { writer.addLink(link) }
+        endSpan()
+    }
+
+    private mutating func recordComposition(
+        _ span: TraceSpan, _ route: Int, _ trace: borrowing TraceContext, _ snapshot: WorkerSnapshot, _ end: Moment
+    ) {
+        begin(span, trace, end)
+        writer.setName(Self.composition.span, route >= 0 ? snapshot.routePaths[route] : [])
+        endSpan()
+    }
+
+    private static let composition = Array("compose".utf8)
+
+    private mutating func recordCall(
+        _ call: RecordedAttempt, _ number: Int, _ trace: borrowing TraceContext, _ composition: TraceSpan,
+        _ snapshot: WorkerSnapshot, _ end: Moment
+    ) {
+        var span = call.span
+        // One that was cut off has no end of its own.
+        if span.end == 0 { span.end = end.monotonic }
+        if composition.start > 0 { span.parentID = composition.spanID }
+        begin(span, trace, end)
+        if call.method == .other {
+            scratch.removeAll()
+            call.appendMethod(to: &scratch)
+            Self.setName(scratch, &writer)
+            addScratch("http.request.method")
+        } else {
+            snapshot.spanBlocks.addCall(call.method, to: &writer)
+        }
+        if let endpoint = call.endpoint {
+            writer.add(madeBefore: endpoint.note.span)
+            scratch.removeAll()
+            scratch.append(endpoint.origin)
+            call.appendPath(to: &scratch)
+            addScratch("url.full")
+        } else if call.upstream >= 0 {
+            writer.add("banyan.upstream", snapshot.upstreams[call.upstream].name)
+        }
+        if span.status > 0 { writer.add("http.response.status_code", Int(span.status)) }
+        if let error = call.error {
+            writer.add("error.type", error)
+            writer.setFailed()
+        } else if span.status >= 400 {
+            addStatusAsError(span.status)
+        }
+        let part = call.partName
+        if !part.isEmpty { writer.add("banyan.part", part) }
+        writer.add("banyan.attempt", number)
+        if call.wasReplaced { writer.add("http.request.resend_count", 1) }
+        endSpan()
+    }
+
+    // MARK: - Attributes
+
+    /// Adds what the request itself says (OpenTelemetry, HTTP server spans).
+    private mutating func addRequest(
+        _ head: borrowing RequestHead, route: Int, isSecure: Bool, _ snapshot: WorkerSnapshot
+    ) {
+        let method = head.span(head.methodRange)
+        let isKnown = head.method != .other
+        let name = isKnown ? method : Self.anyMethod.span
+        if route >= 0 {
+            writer.setName(name, snapshot.routePaths[route])
+            snapshot.spanBlocks.addRoute(route, to: &writer)
+        } else {
+            writer.setName(name)
+        }
+        snapshot.spanBlocks.addMethod(head.method, to: &writer)
+        if !isKnown { writer.add("http.request.method_original", method) }
+        snapshot.spanBlocks.addProtocol(head.version, isSecure: isSecure, to: &writer)
+        writer.add("url.path", head.span(head.targetPath))
+        if head.hasQuery, snapshot.recording.tellsQuery {
+            scratch.removeAll()
+            QueryRedaction.append(head.span(head.query), to: &scratch)
+            addScratch("url.query")
+        }
+        if head.hasAuthority {
+            let host = head.span(head.authority)
+            let port = host.portStart
+            writer.add("server.address", host.extracting(0..<(port ?? host.count)))
+            if let port, let number = host.number(from: port + 1) { writer.add("server.port", number) }
+        }
+        if let agent = head.fields.first(.userAgent) { writer.add("user_agent.original", head.value(agent)) }
+    }
+
+    private static let anyMethod = Array("HTTP".utf8)
+
+    /// Adds the text that was just put together.
+    private mutating func addScratch(_ key: StaticString) { Self.add(key, scratch, &writer) }
+
+    private static func add(_ key: StaticString, _ text: borrowing ByteBuffer, _ writer: inout SpanWriter) {
+        writer.add(key, text.span)
+    }
+
+    private static func add(_ key: StaticString, ascii text: borrowing ByteBuffer, _ writer: inout SpanWriter) {
+        writer.add(key, ascii: text.span)
+    }
+
+    private static func setName(_ name: borrowing ByteBuffer, _ writer: inout SpanWriter) { writer.setName(name.span) }
+
+    private mutating func addOutcome(status: UInt16, cause: Cause?) {
+        if status > 0 { writer.add("http.response.status_code", Int(status)) }
+        if let cause {
+            writer.add("error.type", cause.name)
+            if status >= 500 { writer.setFailed() }
+        } else if status >= 500 {
+            addStatusAsError(status)
+        }
+    }
+
+    private mutating func addStatusAsError(_ status: UInt16) {
+        scratch.removeAll()
+        scratch.appendDecimal(status)
+        addScratch("error.type")
+        writer.setFailed()
+    }
+
+    private mutating func addDecision(_ result: FlagResult, _ slot: Int, _ snapshot: WorkerSnapshot, at time: UInt64) {
+        writer.beginEvent("feature_flag.evaluation", at: time)
+        writer.add("feature_flag.key", snapshot.slots[slot].keyText)
+        scratch.removeAll()
+        if snapshot.flags.appendVariantName(of: result, flag: snapshot.slots[slot].flag, to: &scratch) {
+            addScratch("feature_flag.result.variant")
+        }
+        writer.add("feature_flag.result.reason", result.reason.attributeValue)
+        writer.add("feature_flag.provider.name", "banyan")
+        if let error = result.errorCode { writer.add("error.type", error.attributeValue) }
+        writer.endEvent()
+    }
+}
+
+extension Span where Element == UInt8 {
+    /// Where the colon before the port of an authority stands; nil where there is no port.
+    fileprivate var portStart: Int? {
+        var index = count - 1
+        while index >= 0, case 0x30...0x39 = self[index] { index -= 1 }
+        return index > 0 && self[index] == UInt8(ascii: ":") ? index : nil
+    }
+
+    /// The decimal number from `start` on.
+    fileprivate func number(from start: Int) -> Int? {
+        guard start < count, count - start <= 5 else { return nil }
+        var value = 0
+        for index in start..<count { value = value * 10 + Int(self[index]) - 0x30 }
+        return value
+    }
+}
