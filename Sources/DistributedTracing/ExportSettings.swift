@@ -1,3 +1,5 @@
+import HTTPMessage
+
 /// Where spans go, and how: what the configuration says, and the environment where the configuration is silent
 /// (OpenTelemetry, environment variable specification; OTLP exporter configuration).
 package struct ExportSettings: Equatable, Sendable {
@@ -15,8 +17,8 @@ package struct ExportSettings: Equatable, Sendable {
     package var headers: [Header] = []
     /// How long one attempt may take, in milliseconds.
     package var timeout: UInt64 = 10_000
-    /// Whether requests are compressed.
-    package var compresses = true
+    /// Whether requests are compressed; nil where nobody has said, and it depends on where the collector is.
+    package var compresses: Bool?
     /// File of certificates to trust instead of the system's.
     package var authorities: String?
     /// Files for mutual TLS.
@@ -59,6 +61,14 @@ package struct ExportSettings: Equatable, Sendable {
 
     /// No export.
     package init() {}
+
+    /// Whether requests to a collector on this host are compressed unless somebody says so: there is no network to spare,
+    /// and compressing costs more than all the rest of a span.
+    package static func compresses(to host: String) -> Bool {
+        guard let address = IPAddress(Array(host.utf8).span) else { return host.lowercased() != "localhost" }
+        let isLoopback = address.isIPv4 ? address.low >> 24 & 0xFF == 127 : address.high == 0 && address.low == 1
+        return !isLoopback
+    }
 
     /// All attributes of the resource, `service.name` first.
     package var resource: [(key: String, value: String)] {

@@ -98,7 +98,8 @@ package struct OpenTelemetryEnvironment {
             }
         }
         switch option("COMPRESSION") {
-        case nil, "gzip": break
+        case nil: break
+        case "gzip": settings.compresses = true
         case "none": settings.compresses = false
         case let other?: warn("OTEL_EXPORTER_OTLP_COMPRESSION", "\"\(other)\" is neither gzip nor none")
         }

@@ -37,6 +37,9 @@ package struct TracingPlan: Sendable {
                 export.destination = .none
             }
         }
+        if let host = target?.definition.servers.first?.address.host, export.compresses == nil {
+            export.compresses = ExportSettings.compresses(to: host)
+        }
         self.export = export
         self.target = target
         self.warnings = warnings

@@ -30,6 +30,18 @@ import Testing
         #expect(environment.settings.destination == expected && environment.warnings.isEmpty, "\(environment.warnings)")
     }
 
+    /// Nobody's word on compression leaves it to where the collector is.
+    @Test(arguments: [
+        ("127.0.0.1", false), ("127.8.9.1", false), ("::1", false), ("localhost", false), ("LocalHost", false),
+        ("::ffff:127.0.0.1", false), ("10.0.0.1", true), ("::", true), ("::2", true), ("127.example.com", true),
+        ("collector", true), ("localhost.example.com", true), ("128.0.0.1", true),
+    ])
+    func compressionByHost(host: String, isOn: Bool) {
+        #expect(OpenTelemetryEnvironment([:]).settings.compresses == nil)
+        #expect(OpenTelemetryEnvironment(["OTEL_EXPORTER_OTLP_COMPRESSION": "gzip"]).settings.compresses == true)
+        #expect(ExportSettings.compresses(to: host) == isOn)
+    }
+
     @Test func everythingElse() {
         let settings = OpenTelemetryEnvironment([
             "OTEL_EXPORTER_OTLP_HEADERS": "a=1, b = x%20y ,c=", "OTEL_EXPORTER_OTLP_TRACES_HEADERS": "B=2",
@@ -41,7 +53,8 @@ import Testing
             "OTEL_BSP_SCHEDULE_DELAY": "7", "OTEL_BSP_EXPORT_TIMEOUT": "8",
         ]).settings
         #expect(settings.headers.map { "\($0.name)=\($0.value)" } == ["a=1", "c=", "B=2"])
-        #expect(!settings.compresses && settings.timeout == 250 && settings.patience == 8 && settings.delay == 7)
+        #expect(
+            settings.compresses == false && settings.timeout == 250 && settings.patience == 8 && settings.delay == 7)
         #expect(settings.queue == 100 && settings.batch == 100, "a batch is not more than there can be")
         #expect(settings.authorities == "ca" && settings.certificate == "crt" && settings.key == "key")
         #expect(

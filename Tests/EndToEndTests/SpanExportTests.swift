@@ -97,7 +97,24 @@ extension EndToEnd {
             #expect(!request.hasUnknown && request.resource["service.name"] as? String == "banyan")
             let head = collector.stub.requests[0]
             #expect(head.target == "/v1/traces" && head.method == "POST", "\(head)")
-            #expect(head["content-type"] == "application/x-protobuf" && head["content-encoding"] == "gzip")
+            #expect(head["content-type"] == "application/x-protobuf")
+        }
+
+        @Test(
+            "A collector on this host gets spans as they are, unless the file or else the environment asks for gzip",
+            arguments: [
+                (nil, nil, nil), (true, nil, "gzip"), (false, nil, nil), (nil, "gzip", "gzip"), (nil, "none", nil),
+                (true, "none", "gzip"), (false, "gzip", nil),
+            ] as [(Bool?, String?, String?)])
+        func compression(file: Bool?, variable: String?, encoding: String?) throws {
+            let collector = try SpanCollector()
+            let compress = file.map { #", "compress": \#($0)"# } ?? ""
+            let (gateway, _) = try Self.place(
+                collector, more: #""otlp": {"url": "\#(collector.stub.url)", "delay": "50ms"\#(compress)}"#,
+                environment: variable.map { ["OTEL_EXPORTER_OTLP_COMPRESSION": $0] } ?? [:])
+            #expect(try gateway.exchange("GET /plain/a").status == 200)
+            #expect(try collector.spans(2).count == 2)
+            #expect(collector.stub.requests[0]["content-encoding"] == encoding)
         }
 
         @Test("A view is one trace: the composing, and a client span for each part")

@@ -16,7 +16,8 @@ package struct OTLPSection: Equatable, Sendable {
     package var headers: [HeaderEditsSection.Field] = []
     /// `timeout`: for one request. Default: 10 s, or `OTEL_EXPORTER_OTLP_TIMEOUT`.
     package var timeout: Milliseconds?
-    /// `compress`: whether requests are compressed by gzip. Default: true, or `OTEL_EXPORTER_OTLP_COMPRESSION`.
+    /// `compress`: whether requests are compressed by gzip. Default: `OTEL_EXPORTER_OTLP_COMPRESSION`, or else
+    /// true but for a collector on this host.
     package var compress: Bool?
     /// `tls`: how an `https` collector is verified, and with which certificate we come.
     package var tls: UpstreamTLSSection?
