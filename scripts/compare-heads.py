@@ -99,7 +99,8 @@ def read_request(stream):
         if len(body) < int(values[b"content-length"]):
             return None
     method, _, rest = head[0].partition(b" ")
-    own = {b"host", b"connection", b"via", b"forwarded", b"x-request-id", b"traceparent", b"x-forwarded-host"}
+    own = {b"host", b"connection", b"via", b"forwarded", b"x-request-id", b"traceparent", b"x-forwarded-host",
+           b"banyan-deadline-ms"}
     own |= {b"x-forwarded-for", b"x-forwarded-proto", b"content-length", b"transfer-encoding"}
     host = values.get(b"x-forwarded-host", b"").lower()
     return {

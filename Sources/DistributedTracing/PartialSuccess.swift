@@ -1,4 +1,4 @@
-package import ByteBuffers
+import ByteBuffers
 
 /// What a collector says about spans that it did not take (`ExportTracePartialSuccess`). They are never sent again
 /// (OTLP specification §Partial Success).

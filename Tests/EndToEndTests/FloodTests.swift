@@ -153,7 +153,8 @@ extension EndToEnd {
             let growth = try edge.process.kibibytes("VmHWM") - before
             #expect(growth < 16 << 10, "\(growth) KiB more after \(sent) requests that are none")
             let counts = try #require(try edge.gateway.admin("/status").json["cutOff"] as? [String: Int])
-            #expect(counts["unread_frames"] == 1, "\(counts)")
+            // Each of the requests is an error of its stream, too: which budget is spent first depends on how fast they come.
+            #expect((counts["unread_frames"] ?? 0) + (counts["stream_errors"] ?? 0) == 1, "\(counts)")
             #expect(try edge.exchange(kind, EdgeRequest("GET", "/ok")).text == "ok")
         }
 

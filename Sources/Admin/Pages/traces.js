@@ -158,9 +158,9 @@ async function load() {
   if (held) fields.Authorization = 'Bearer ' + held
   try {
     const answer = await fetch('traces.json', { headers: fields, cache: 'no-store' })
+    const problem = answer.ok ? {} : await answer.json().catch(() => ({}))
     access.hidden = answer.status !== 401
     if (!answer.ok) {
-      const problem = await answer.json().catch(() => ({}))
       message.textContent = problem.detail ?? `The gateway answered ${answer.status}.`
       return
     }
