@@ -14,6 +14,9 @@ extension ViewWriter {
         }
         if source == 0, isAlone, plan.parts[0].pick.count == 0 {
             body.append(run.answers[0].body.span)
+        } else if hasErrors, run.answers[source].index[value].kind == .object {
+            appendMixedObject(
+                value, of: source, plan.parts[0].shape ?? Shape.plain, run, reserving: "_errors", to: &body)
         } else {
             append(value, of: source, plan.parts[0].shape, run, to: &body)
         }

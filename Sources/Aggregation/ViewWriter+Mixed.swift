@@ -17,11 +17,14 @@ extension ViewWriter {
         var isFirst = true
     }
 
-    /// Writes an object with members that have other names, or that come out of its members.
+    /// Writes an object with members that have other names, or that come out of its members; `reserved` is a name that none
+    /// of them gets.
     mutating func appendMixedObject(
-        _ place: JSONNodeID, of call: Int, _ shape: Shape, _ run: borrowing AggregateRun, to body: inout ByteBuffer
+        _ place: JSONNodeID, of call: Int, _ shape: Shape, _ run: borrowing AggregateRun,
+        reserving reserved: StaticString? = nil, to body: inout ByteBuffer
     ) {
         let first = contest.begin()
+        if let reserved { contest.reserve(reserved) }
         var cursor = Cursor(number: first)
         go(.names, place, of: call, shape, run, &cursor, &body)
         cursor = Cursor(number: first)

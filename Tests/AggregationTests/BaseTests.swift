@@ -157,6 +157,18 @@ import Testing
         expect(fixture.view(), #"{"id":1,"more":{"a":1}}"#)
     }
 
+    /// The view's own member has that name; two of them would be no JSON.
+    @Test func errorsOfABaseMakeRoomForThoseOfTheView() throws {
+        var view = AggregateDefinition(parts: [part("base", "/b"), part("more", "/more", optional: true)])
+        view.hasBase = true
+        view.namesErrors = true
+        var fixture = try Self.begin(AggregatePlan(view), served: 0)
+        _ = fixture.actions()
+        fixture.run.partFailed(1, PartFailure(.timeout))
+        fixture.answer(0, "{\"_errors\":{\"mine\":1},\"a\": 1}\n")
+        expect(fixture.view(), #"{"a":1,"more":null,"_errors":{"more":{"reason":"timeout"}}}"#)
+    }
+
     @Test(arguments: [
         ("", "{}", "another part replaces the whole base already"),
         ("user", "/x", "expected a JSON pointer to a member such as /user or /items/*/user, found \"user\""),
