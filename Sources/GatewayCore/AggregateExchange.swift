@@ -36,9 +36,9 @@ final class AggregateRoutePlan {
 
 /// Composes one view: carries out what the run decides, and answers with what came of it.
 final class AggregateExchange {
-    fileprivate unowned let exchange: Exchange
-    fileprivate var run: AggregateRun
-    fileprivate var plan: AggregateRoutePlan?
+    unowned let exchange: Exchange
+    var run: AggregateRun
+    var plan: AggregateRoutePlan?
     private var composer = ViewComposer()
     private var body = ByteBuffer()
     /// By the numbers of calls.
@@ -72,7 +72,7 @@ final class AggregateExchange {
 
     /// Does what the run wants, until it wants nothing. A part may fail while it is started: what follows from that is
     /// done by the loop that is running already.
-    fileprivate func perform() {
+    func perform() {
         guard !isPerforming else { return }
         isPerforming = true
         while let action = run.nextAction() {
@@ -114,7 +114,7 @@ final class AggregateExchange {
     }
 
     /// Milliseconds that the parts have left.
-    fileprivate var timeLeft: UInt64 {
+    var timeLeft: UInt64 {
         let now = exchange.worker.loop.now
         return deadline.deadline > now ? deadline.deadline - now : 0
     }
@@ -259,202 +259,6 @@ final class AggregateExchange {
     }
 
     private static let keptAttempts = 64
-}
-
-/// One attempt to get one part of a view.
-private final class PartAttempt: RecordedAttempt {
-    private unowned let view: AggregateExchange
-    private let number: Int
-    private lazy var deadline = PartDeadline(self)
-    private var content = PartContent()
-    private var meter = AttemptMeter()
-    private var begunAt: UInt64 = 0
-    /// Nanoseconds until the part was answered or given up.
-    private(set) var duration: UInt64 = 0
-
-    init(_ view: AggregateExchange, number: Int) {
-        self.view = view
-        self.number = number
-    }
-
-    fileprivate var loop: EventLoop { view.exchange.worker.loop }
-
-    /// The part that the call is for.
-    private var part: Int { view.run.part(of: number) }
-
-    /// Forgets the last view.
-    func forget(measuring isMeasured: Bool) {
-        forgetTimes(measuring: isMeasured)
-        forgetSpan()
-        duration = 0
-    }
-
-    func start() {
-        guard let plan = view.plan, let snapshot = view.exchange.snapshot else { return }
-        let exchange = view.exchange
-        switch ViewTime(part: plan.plan.parts[part].timeout, left: view.timeLeft) {
-        case .own(let time): deadline.schedule(after: time)
-        // The view's own deadline ends the part, too.
-        case .shared: deadline.cancel()
-        case .none: return fail(PartFailure(.timeout), .partTimeout)
-        }
-        upstream = snapshot.upstream(for: plan.targets[part], exchange.decisions)
-        let settings = snapshot.upstreams[upstream]
-        method = plan.methods[part]
-        framing = Self.framing(view.run, plan.plan, number)
-        bodyIsAtHand = true
-        timeouts = settings.timeouts
-        begunAt = EventLoop.nanoseconds
-        beginSpan(of: exchange, at: begunAt)
-        meter.begin(span, at: upstream, method: method, of: exchange)
-        exchange.attempts += 1
-        let hash = settings.hashKey.map { $0.hash(exchange) } ?? nil
-        if !settings.group.start(self, random: exchange.worker.ids.next(), hash: hash) {
-            fail(PartFailure(.upstreamOverloaded), .overloaded)
-        }
-    }
-
-    /// Stops without a result.
-    func stop() {
-        endSpan(of: view.exchange)
-        cancel()
-        done(view.run.failure(of: part)?.reason == .timeout ? .viewTimeout : .cancelled)
-    }
-
-    private func done(_ end: AttemptEnd) {
-        deadline.cancel()
-        content.end()
-        meter.end(end, status: span.status, of: view.exchange)
-        if begunAt > 0, duration == 0 { duration = EventLoop.nanoseconds &- begunAt }
-        begunAt = 0
-    }
-
-    private func fail(_ failure: PartFailure, _ end: AttemptEnd) {
-        endSpan(of: view.exchange, error: failure.reason.word)
-        done(end)
-        view.run.partFailed(number, failure)
-        view.perform()
-    }
-
-    fileprivate func timeIsOver() {
-        cancel()
-        fail(PartFailure(.timeout), .partTimeout)
-    }
-
-    // MARK: - The request
-
-    /// Milliseconds until the part is given up.
-    private var timeLeft: UInt64 {
-        let left = view.timeLeft
-        guard deadline.isScheduled else { return left }
-        return min(left, deadline.deadline > loop.now ? deadline.deadline - loop.now : 0)
-    }
-
-    private static func framing(_ run: borrowing AggregateRun, _ plan: AggregatePlan, _ number: Int) -> BodyFraming {
-        plan.parts[run.part(of: number)].hasBody ? .length(UInt64(run.body(of: number).count)) : .none
-    }
-
-    override func writeHead(into buffer: inout ByteBuffer) {
-        guard let plan = view.plan, let endpoint, let snapshot = view.exchange.snapshot else { return }
-        let exchange = view.exchange
-        appendMethod(to: &buffer)
-        buffer.append(" ")
-        buffer.append(endpoint.pathPrefix)
-        Self.appendTarget(view.run, number, to: &buffer)
-        buffer.append(" HTTP/1.1\r\nHost: ")
-        snapshot.upstreams[upstream].host.append(exchange.head, endpoint: endpoint, to: &buffer)
-        buffer.append("\r\n")
-        ForwardingHeaders.appendEndToEndFields(
-            of: exchange.head, policy: plan.requests[part].policy, peerIsTrusted: exchange.identity.peerIsTrusted,
-            into: &buffer)
-        buffer.append(plan.requests[part].acceptLine)
-        Self.appendHeaderLines(view.run, number, to: &buffer)
-        exchange.appendGatewayFields(spanID: span.spanID, to: &buffer)
-        exchange.appendDeadline(timeLeft, to: &buffer)
-        if case .length(let length) = framing {
-            buffer.append(plan.requests[part].contentTypeLine)
-            buffer.append("Content-Length: ")
-            buffer.appendDecimal(length)
-            buffer.append("\r\n")
-        }
-        buffer.append("\r\n")
-    }
-
-    private static func appendTarget(_ run: borrowing AggregateRun, _ number: Int, to buffer: inout ByteBuffer) {
-        buffer.append(run.target(of: number))
-    }
-
-    private static func appendHeaderLines(_ run: borrowing AggregateRun, _ number: Int, to buffer: inout ByteBuffer) {
-        buffer.append(run.headerLines(of: number))
-    }
-
-    override func started() {
-        guard framing != .none else { return }
-        var body = ByteBuffer()
-        Self.appendBody(view.run, number, to: &body)
-        send(body.span)
-        endBody()
-    }
-
-    private static func appendBody(_ run: borrowing AggregateRun, _ number: Int, to buffer: inout ByteBuffer) {
-        buffer.append(run.body(of: number))
-    }
-
-    override var partName: [UInt8] { view.plan?.names[part] ?? [] }
-
-    override func appendMethod(to buffer: inout ByteBuffer) {
-        if let plan = view.plan { buffer.append(plan.plan.parts[part].method) }
-    }
-
-    override func appendPath(to buffer: inout ByteBuffer) {
-        if let endpoint { buffer.append(endpoint.pathPrefix) }
-        let start = buffer.count
-        Self.appendTarget(view.run, number, to: &buffer)
-        if let query = buffer.span.firstIndex(of: UInt8(ascii: "?"), from: start) { buffer.truncate(to: query) }
-    }
-
-    // MARK: - The answer
-
-    override func headReceived() {
-        if isMeasured { _ = noteHead() }
-        span.status = head.status
-        view.run.answerBegan(number, status: head.status)
-        if let length = head.contentLength { view.run.answerHas(contentLength: length, number) }
-        head.tell(&view.run, number)
-        if let reason = content.begin(head) { view.run.answerIsUnusable(number, reason) }
-        // A status that fails the part ends the attempt at once.
-        view.perform()
-    }
-
-    override func bodyReceived(_ bytes: Span<UInt8>) {
-        content.receive(bytes, for: number, of: &view.run)
-        view.perform()
-    }
-
-    override func ended() {
-        let isWhole = content.isWhole
-        endSpan(of: view.exchange)
-        done(.ok)
-        if !isWhole { view.run.partFailed(number, PartFailure(.badCoding)) }
-        view.run.answerEnded(number)
-        view.perform()
-    }
-
-    override func failed(_ failure: UpstreamFailure) {
-        fail(PartFailure(PartFailure.Reason(failure)), AttemptEnd(failure, of: self))
-    }
-}
-
-/// The time that one part may take.
-private final class PartDeadline: EventLoops.Timer {
-    private unowned let part: PartAttempt
-
-    init(_ part: PartAttempt) {
-        self.part = part
-        super.init(loop: part.loop)
-    }
-
-    override func fire() { part.timeIsOver() }
 }
 
 /// The time that the whole view may take.
