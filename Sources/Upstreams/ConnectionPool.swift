@@ -34,7 +34,7 @@ final class ConnectionPool: EndpointPool {
         if !fresh {
             while let connection = idle.popLast() {
                 // A request that cannot be repeated is worth a look at the connection first.
-                if !attempt.method.isIdempotent, connection.looksDead() {
+                if !attempt.mayBeRepeated, connection.looksDead() {
                     connection.close()
                     continue
                 }

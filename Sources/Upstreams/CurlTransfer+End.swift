@@ -98,7 +98,7 @@ extension CurlTransfer {
         }
         if let failure {
             if case .closed = failure, !checker.hasBegun, laneIsLost || Self.refuses(code), !attempt.wasReplaced,
-                mayBeStale, attempt.method.isIdempotent, attempt.replayIsWhole
+                mayBeStale, attempt.mayBeRepeated, attempt.replayIsWhole
             {
                 handBack(attempt)
                 attempt.wasReplaced = true

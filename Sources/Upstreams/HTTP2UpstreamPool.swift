@@ -67,7 +67,7 @@ final class HTTP2UpstreamPool: EndpointPool {
             guard connection.mayBeStale else { return connection }
             guard idleToo else { return roomy.last { $0.hasRoom && !$0.mayBeStale } }
             // A request that cannot be repeated is worth a look at the connection first.
-            if attempt.method.isIdempotent || !connection.looksDead() { return connection }
+            if attempt.mayBeRepeated || !connection.looksDead() { return connection }
             connection.close()
         }
         return nil

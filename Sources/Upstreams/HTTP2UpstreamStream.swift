@@ -381,7 +381,7 @@ final class HTTP2UpstreamStream: UpstreamTransport, LoopClient {
         case .body: breakOff()
         case .head:
             if let fault { return fail(.protocolError(fault)) }
-            let mayBeRepeated = interimHeads == 0 && (attempt.method.isIdempotent || !headIsSent)
+            let mayBeRepeated = interimHeads == 0 && (attempt.mayBeRepeated || !headIsSent)
             if mayBeRepeated, !attempt.wasReplaced, attempt.replayIsWhole { replace() } else { fail(.closed) }
         }
     }

@@ -71,7 +71,7 @@ final class TransferPool: EndpointPool {
         while let lane = roomy.last {
             if lane.hasRoom {
                 // A request that cannot be repeated is worth a look at the connection first.
-                if isHTTP2 || attempt.method.isIdempotent || !lane.looksDead() { return lane }
+                if isHTTP2 || attempt.mayBeRepeated || !lane.looksDead() { return lane }
                 lane.close()
             } else {
                 roomy.removeLast()

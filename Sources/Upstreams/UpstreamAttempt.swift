@@ -55,6 +55,14 @@ open class UpstreamAttempt {
         get { request.bodyIsAtHand }
         set { request.bodyIsAtHand = newValue }
     }
+    /// Whether the request may be sent a second time only where it is certain that nobody has read the first, whatever its
+    /// method.
+    package final var isOnceOnly: Bool {
+        get { request.isOnceOnly }
+        set { request.isOnceOnly = newValue }
+    }
+    /// Whether the request may be sent again though it is not known what became of it.
+    final var mayBeRepeated: Bool { request.method.isIdempotent && !request.isOnceOnly }
     /// The endpoint that the attempt goes to, from ``Upstream/start(_:random:hash:)`` on.
     package internal(set) final var endpoint: Endpoint? {
         get { target }
@@ -104,6 +112,7 @@ open class UpstreamAttempt {
         var framing = BodyFraming.none
         var asksUpgrade = false
         var bodyIsAtHand = false
+        var isOnceOnly = false
         var timeouts = AttemptTimeouts()
     }
 
@@ -169,7 +178,7 @@ open class UpstreamAttempt {
         if replayIsWhole {
             // Kept only where it can be of use: for a request that may be repeated if the connection turns out dead, or
             // for any that may be refused unread.
-            let isOfUse = transport.mayBeRefused || transport.mayBeStale && method.isIdempotent
+            let isOfUse = transport.mayBeRefused || transport.mayBeStale && mayBeRepeated
             if !isOfUse || replay.count + bytes.count > Self.mostReplay {
                 replayIsWhole = false
                 replay.removeAll()

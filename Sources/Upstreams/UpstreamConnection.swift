@@ -322,7 +322,7 @@ final class UpstreamConnection: UpstreamTransport, LoopClient, SocketClient {
             finish(attempt, rest: 0)
             return
         }
-        if !codec.hasBegun, wasUsed, !attempt.wasReplaced, attempt.method.isIdempotent, attempt.replayIsWhole {
+        if !codec.hasBegun, wasUsed, !attempt.wasReplaced, attempt.mayBeRepeated, attempt.replayIsWhole {
             replace(attempt)
             return
         }
