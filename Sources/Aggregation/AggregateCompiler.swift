@@ -13,6 +13,8 @@ struct PartDraft {
     var values: ValuePath?
     /// The part whose value it is put into.
     var host: Int?
+    /// The parts that have to be settled before it starts, one bit each.
+    var predecessors: UInt64 = 0
 
     var templates: [Template] { [path] + headers.map(\.value) + [body].compactMap { $0 } }
 
@@ -24,7 +26,7 @@ struct PartDraft {
 
 /// Compiles the parts of a view and collects what is wrong with them.
 struct AggregateCompiler {
-    private let definition: AggregateDefinition
+    let definition: AggregateDefinition
     private(set) var scope: TemplateScope
     private(set) var issues: [AggregateIssue] = []
     /// What the view looks like, once it is compiled.
@@ -51,6 +53,7 @@ struct AggregateCompiler {
         var drafts = definitions.enumerated().compactMap { compile($1, number: $0) }
         guard drafts.count == definitions.count else { return [] }
         reportCycles(drafts)
+        orderSteps(&drafts)
         reportDeepFanOuts(drafts)
         guard issues.isEmpty else { return [] }
         let output = compileOutput(drafts)
@@ -68,7 +71,7 @@ struct AggregateCompiler {
         return drafts.indices.map { AggregatePlan.Part(drafts[$0], shape: shapes[$0], indexedDepth: depths[$0]) }
     }
 
-    private mutating func report(_ part: String?, _ key: String, _ message: String) {
+    mutating func report(_ part: String?, _ key: String, _ message: String) {
         issues.append(AggregateIssue(part: part, key: key, message: message))
     }
 
@@ -134,6 +137,9 @@ struct AggregateCompiler {
         let known = issues.count
         if !(1...FanOut.greatestLimit).contains(fanOut.limit) {
             report(part.name, "maxFanOut", "expected 1 to \(FanOut.greatestLimit) values, found \(fanOut.limit)")
+        }
+        if part.isStep, !fanOut.isBatch, fanOut.concurrency > 1 {
+            report(part.name, "concurrency", "a part that writes asks for one value after the other: leave it out")
         }
         if !(1...FanOut.greatestConcurrency).contains(fanOut.concurrency) {
             let range = "1 to \(FanOut.greatestConcurrency)"
@@ -212,7 +218,9 @@ struct AggregateCompiler {
         if name.isEmpty || !name.utf8.allSatisfy(\.isTokenCharacter) {
             report(part.name, "headers", "\"\(field.name)\" is no name of a header field")
         }
-        if Self.ownFields.contains(name) || Self.ownPrefixes.contains(where: { name.hasPrefix($0) }) {
+        // What a part is to change may be the state that the client has seen; what it reads is composed whatever it is.
+        let isPrecondition = part.isStep && ["if-match", "if-none-match", "if-unmodified-since"].contains(name)
+        if !isPrecondition, Self.ownFields.contains(name) || Self.ownPrefixes.contains(where: { name.hasPrefix($0) }) {
             report(part.name, "headers", "\"\(field.name)\" is set by the gateway alone")
         }
         if part.headers.filter({ $0.name.lowercased() == name }).count > 1 {

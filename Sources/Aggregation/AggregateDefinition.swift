@@ -35,6 +35,9 @@ package struct AggregateDefinition: Sendable {
         package var headers: [Field] = []
         /// Template of a JSON body; nil for none.
         package var body: JSONValue?
+        /// Whether it is a step: it changes something, so that it runs with no other part beside it, in the order of the
+        /// file.
+        package var isStep = false
         package var isOptional = false
         /// The value of an optional part that failed.
         package var defaultValue = JSONValue.null
@@ -100,6 +103,9 @@ package struct AggregateDefinition: Sendable {
     package var parts: [Part]
     /// Whether the first part is the base: the answer that others replace parts of.
     package var hasBase = false
+    /// Whether the view is asked for to change something: its answer is nobody's to keep, and says of a failure what was
+    /// done before.
+    package var isWrite = false
     /// For the whole view, in milliseconds.
     package var timeout: UInt64 = 5000
     /// What the view looks like, a template; nil for an object with a member for each part.

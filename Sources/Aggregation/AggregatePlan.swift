@@ -11,6 +11,8 @@ package final class AggregatePlan: Sendable {
         package let method: String
         /// The template of the path, as configured.
         package let path: String
+        /// Whether it changes something, and so runs alone.
+        package let isStep: Bool
         package let isOptional: Bool
         /// In milliseconds, retries included.
         package let timeout: UInt64
@@ -18,12 +20,16 @@ package final class AggregatePlan: Sendable {
         package var hasBody: Bool { bodyTemplate != nil }
         /// Whether the path holds something that the client sent.
         package var pathHoldsInput: Bool { pathTemplate.usesInputs }
+        /// Whether the client has a part in what the request asks for, so that a refusal may be meant for it.
+        var requestHoldsInput: Bool { pathHoldsInput || isStep && bodyTemplate?.usesInputs == true }
 
         let pathTemplate: Template
         let headerTemplates: [(name: [UInt8], value: Template)]
         let bodyTemplate: Template?
         /// The parts whose answers the templates need, one bit each.
         let dependencies: UInt64
+        /// The parts that have to be settled before it starts, whatever became of them, one bit each.
+        let predecessors: UInt64
         /// How deep the answer is looked into by `pick`, `members` and the templates of other parts.
         let indexedDepth: Int
         let pick: CompiledPointer
@@ -52,12 +58,14 @@ package final class AggregatePlan: Sendable {
             target = definition.target
             method = definition.method
             path = definition.path
+            isStep = definition.isStep
             isOptional = definition.isOptional
             timeout = definition.timeout
             pathTemplate = draft.path
             headerTemplates = draft.headers
             bodyTemplate = draft.body
             dependencies = draft.dependencies
+            predecessors = draft.predecessors
             self.indexedDepth = indexedDepth
             pick = CompiledPointer(definition.pick)
             fanOut = draft.fanOut
@@ -91,6 +99,8 @@ package final class AggregatePlan: Sendable {
 
     /// Whether the first part is the base.
     package let hasBase: Bool
+    /// Whether the view is asked for to change something.
+    package let isWrite: Bool
     /// The part that replaces the whole base; nil for none.
     let successor: Int?
     /// What the view looks like; nil for an object with a member for each part.
@@ -120,9 +130,10 @@ package final class AggregatePlan: Sendable {
         var compiler = AggregateCompiler(definition)
         let compiled = compiler.compile()
         guard compiler.issues.isEmpty else { throw AggregateRejection(issues: compiler.issues) }
-        let graph = PartGraph(dependencies: compiled.map(\.dependencies))
+        let graph = PartGraph(dependencies: compiled.map { $0.dependencies | $0.predecessors })
         parts = compiled
         hasBase = definition.hasBase
+        isWrite = definition.isWrite
         successor = definition.parts.firstIndex { $0.replaces?.isEmpty == true }
         output = compiler.output
         conflicts = definition.conflicts
@@ -135,8 +146,11 @@ package final class AggregatePlan: Sendable {
         longestChain = graph.longestChain()
     }
 
-    /// The numbers of the parts that `part` waits for.
-    package func dependencies(of part: Int) -> [Int] {
-        parts.indices.filter { parts[part].dependencies & 1 << UInt64($0) != 0 }
-    }
+    /// The numbers of the parts whose answers `part` needs.
+    package func dependencies(of part: Int) -> [Int] { numbers(in: parts[part].dependencies) }
+
+    /// The numbers of the parts that `part` waits for: whose answers it needs, or which have to be over before.
+    package func waits(of part: Int) -> [Int] { numbers(in: parts[part].dependencies | parts[part].predecessors) }
+
+    private func numbers(in mask: UInt64) -> [Int] { parts.indices.filter { mask & 1 << UInt64($0) != 0 } }
 }

@@ -15,7 +15,8 @@ extension AggregateRun {
                 var problem: PartFailure?
                 if needed & failedMask != 0 {
                     problem = PartFailure(.missingInput)
-                } else if needed & ~answeredMask == 0 {
+                } else if needed & ~answeredMask == 0, plan.parts[part].predecessors & ~(answeredMask | failedMask) == 0
+                {
                     records[part].state = .running
                     problem = start(plan.parts[part], part)
                     if outcome != nil { return }
@@ -146,7 +147,8 @@ extension AggregateRun {
         if plan.parts[part].replaces { holdsBase = false }
         if !isRequired(part, of: plan) { return true }
         let status = failure.viewStatus(
-            pathHoldsInput: plan.parts[part].pathHoldsInput, isOfMany: plan.parts[part].fanOut != nil)
+            holdsInput: plan.parts[part].requestHoldsInput, isOfMany: plan.parts[part].fanOut != nil,
+            isStep: plan.parts[part].isStep)
         // The calls of a part that has failed are nobody's to wait for.
         records[part].state = .running
         finish(.failed(status: status, part: part, failure))
@@ -155,6 +157,28 @@ extension AggregateRun {
     }
 
     // MARK: - Requests
+
+    /// Whether the client has sent what the parts need that the view cannot go without. If not, the run has ended.
+    mutating func checkInputs() -> Bool {
+        guard let plan else { return false }
+        for part in plan.parts.indices where isRequired(part, of: plan) {
+            guard let problem = obstacle(plan.parts[part]) else { continue }
+            return mark(part, Self.failure(problem))
+        }
+        return true
+    }
+
+    private mutating func obstacle(_ part: AggregatePlan.Part) -> TemplateProblem? {
+        if let problem = obstacle(part.pathTemplate) { return problem }
+        for field in part.headerTemplates {
+            if let problem = obstacle(field.value), problem.kind != .missing { return problem }
+        }
+        return part.bodyTemplate.flatMap { obstacle($0) }
+    }
+
+    private mutating func obstacle(_ template: Template) -> TemplateProblem? {
+        template.obstacle(inputs, draft: &requests, scratch: &scratch)
+    }
 
     private mutating func write(_ part: AggregatePlan.Part, _ call: Int, _ asked: Range<Int>) -> PartFailure? {
         var start = requests.count

@@ -76,6 +76,10 @@ package struct AggregateRun: ~Copyable {
         /// The value it asks for, -1 where it asks for none or for all.
         var value = -1
         var isRunning = false
+        /// Whether its service may have got something of the request.
+        var wasSent = false
+        /// The status of its answer, 0 before one.
+        var status: UInt16 = 0
         var target = ByteRange()
         var headerLines = ByteRange()
         var body = ByteRange()
@@ -87,6 +91,8 @@ package struct AggregateRun: ~Copyable {
     package private(set) var plan: AggregatePlan?
     /// Whether a part that is optional fails the view all the same; set between `prepare` and `begin`.
     package var isStrict = false
+    /// Whether something was to be sent.
+    package private(set) var hasStarted = false
     /// How the run ended; nil as long as it goes on.
     package private(set) var outcome: AggregateOutcome?
 
@@ -156,6 +162,7 @@ package struct AggregateRun: ~Copyable {
         failedMask = 0
         outcome = nil
         isStrict = false
+        hasStarted = false
         plan = nil
     }
 
@@ -171,8 +178,10 @@ package struct AggregateRun: ~Copyable {
         return call
     }
 
-    /// Starts every part whose inputs are there.
+    /// Starts every part whose inputs are there. Of a view that writes nothing is begun where the client has not sent what
+    /// its last part needs.
     package mutating func begin() {
+        if plan?.isWrite == true, !checkInputs() { return }
         settle()
     }
 
@@ -184,6 +193,7 @@ package struct AggregateRun: ~Copyable {
             return nil
         }
         nextActionIndex += 1
+        if case .start = actions[nextActionIndex - 1] { hasStarted = true }
         return actions[nextActionIndex - 1]
     }
 
@@ -235,6 +245,7 @@ package struct AggregateRun: ~Copyable {
         guard isRunning(call) else { return }
         answers[call].reset()
         records[calls[call].part].status = status
+        calls[call].status = status
         if !(200...299).contains(status) || status == 206 {
             fail(call, PartFailure(.badStatus, status: status), isInFlight: true)
         }
@@ -289,7 +300,9 @@ package struct AggregateRun: ~Copyable {
     package mutating func answerEnded(_ call: Int) {
         guard isRunning(call), let plan else { return }
         let part = calls[call].part
-        if let failure = answers[call].readBody(plan.parts[part]) {
+        let isEmpty = plan.parts[part].isStep && answers[call].body.isEmpty
+        if isEmpty { answers[call].body.append("null") }
+        if let failure = answers[call].readBody(plan.parts[part], isEmpty: isEmpty) {
             fail(call, failure, isInFlight: false)
             return
         }
@@ -374,25 +387,5 @@ package struct AggregateRun: ~Copyable {
         }
         self.outcome = outcome
         actions.append(.finished)
-    }
-}
-
-extension PartAnswer {
-    /// Reads the whole body: checks that it is JSON, and finds what goes into the view.
-    mutating func readBody(_ part: AggregatePlan.Part) -> PartFailure? {
-        let limits = JSONIndex.Limits(depth: AggregateRun.maximumDepth, indexedDepth: part.indexedDepth)
-        do throws(JSONScanError) {
-            try Self.scan(body, into: &index, limits)
-        } catch {
-            return PartFailure(error.reason == .tooManyNodes || error.reason == .tooLarge ? .tooLarge : .invalidJSON)
-        }
-        value = index.find(part.pick, in: body.span)
-        return value == nil ? PartFailure(.missingValue) : nil
-    }
-
-    private static func scan(
-        _ text: borrowing ByteBuffer, into index: inout JSONIndex, _ limits: JSONIndex.Limits
-    ) throws(JSONScanError) {
-        try index.scan(text.span, limits: limits)
     }
 }

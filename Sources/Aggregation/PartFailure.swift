@@ -76,9 +76,10 @@ package struct PartFailure: Equatable, Sendable, BitwiseCopyable {
 
     /// The status of a view whose required part failed so (routes.json, "Status and failure").
     ///
-    /// 400 and 422 of a part count as the client's doing only where the part's path holds something that it sent.
-    /// What is missing for one value of many is not what the client has asked for.
-    func viewStatus(pathHoldsInput: Bool, isOfMany: Bool = false) -> UInt16 {
+    /// 400 and 422 of a part count as the client's doing only where the request holds something that it sent.
+    /// What is missing for one value of many is not what the client has asked for. A step that cannot be done as things are
+    /// (409, 412) says so to whoever wanted it.
+    func viewStatus(holdsInput: Bool, isOfMany: Bool = false, isStep: Bool = false) -> UInt16 {
         switch reason {
         case .timeout: 504
         case .circuitOpen, .upstreamOverloaded, .noHealthyEndpoint: 503
@@ -87,7 +88,8 @@ package struct PartFailure: Equatable, Sendable, BitwiseCopyable {
             switch status {
             case 401, 403: status
             case 404, 410: isOfMany ? 502 : status
-            case 400, 422: pathHoldsInput ? status : 502
+            case 400, 422: holdsInput ? status : 502
+            case 409, 412: isStep ? status : 502
             default: 502
             }
         case .internal: 500

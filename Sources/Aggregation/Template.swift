@@ -142,6 +142,24 @@ package struct Template: Sendable {
         return nil
     }
 
+    /// What is wrong with what the client has sent for the template, as far as that can be known before any part has
+    /// answered. `draft` is left as it was.
+    func obstacle(
+        _ inputs: borrowing TemplateInputs, draft: inout ByteBuffer, scratch: inout ByteBuffer
+    ) -> TemplateProblem? {
+        guard usesInputs else { return nil }
+        let start = draft.count
+        defer { draft.truncate(to: start) }
+        if partMask == 0, !usesValues { return append(to: &draft, inputs: inputs, scratch: &scratch) }
+        for piece in pieces {
+            guard case .input(let slot, let place) = piece else { continue }
+            if let kind = Self.append(inputs, slot, place, to: &draft, scratch: &scratch) {
+                return TemplateProblem(kind: kind, isClients: true)
+            }
+        }
+        return nil
+    }
+
     private static func append(
         _ inputs: borrowing TemplateInputs, _ slot: Int, _ place: Place, to output: inout ByteBuffer,
         scratch: inout ByteBuffer

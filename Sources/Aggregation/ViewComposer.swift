@@ -15,6 +15,7 @@ package struct ViewComposer: ~Copyable {
     private var fields = ByteBuffer()
     private var partialRange = ByteRange()
     private var fallbackRange = ByteRange()
+    private var reportRange = ByteRange()
     private var cacheControlRange = ByteRange()
     private var varyRange = ByteRange()
     private var entityTagRange = ByteRange()
@@ -32,6 +33,10 @@ package struct ViewComposer: ~Copyable {
     @_lifetime(borrow self)
     package borrowing func fallback() -> Span<UInt8> { fields.span(fallbackRange) }
 
+    /// The value of `Banyan-Parts`: what each part of a partial view that writes has come to; empty for others.
+    @_lifetime(borrow self)
+    package borrowing func report() -> Span<UInt8> { fields.span(reportRange) }
+
     /// The value of `Cache-Control`; empty where the parts say nothing.
     @_lifetime(borrow self)
     package borrowing func cacheControl() -> Span<UInt8> { fields.span(cacheControlRange) }
@@ -40,7 +45,7 @@ package struct ViewComposer: ~Copyable {
     @_lifetime(borrow self)
     package borrowing func vary() -> Span<UInt8> { fields.span(varyRange) }
 
-    /// The value of `ETag`; empty for a partial view, which is nobody's to keep.
+    /// The value of `ETag`; empty for a partial view and for one that writes, which are nobody's to keep.
     @_lifetime(borrow self)
     package borrowing func etag() -> Span<UInt8> { fields.span(entityTagRange) }
 
@@ -56,7 +61,7 @@ package struct ViewComposer: ~Copyable {
         variance.removeAll()
         entityTag = nil
         (partialRange, fallbackRange, cacheControlRange) = (ByteRange(), ByteRange(), ByteRange())
-        (varyRange, entityTagRange) = (ByteRange(), ByteRange())
+        (varyRange, entityTagRange, reportRange) = (ByteRange(), ByteRange(), ByteRange())
         guard let plan = run.plan, case .view(let isPartial)? = run.outcome else { return nil }
         let start = body.count
         writer.reset(plan.conflicts, hasErrors: isPartial && plan.namesErrors)
@@ -70,8 +75,13 @@ package struct ViewComposer: ~Copyable {
 
         if isPartial { partialRange = append { $0.appendFailures(run, plan, fallenBack: false) } }
         if plan.hasBase { fallbackRange = append { $0.appendFailures(run, plan, fallenBack: true) } }
-        writeCaching(run, plan, isPartial, hasCredentials)
-        if !isPartial {
+        if plan.isWrite {
+            if isPartial { reportRange = append { run.appendReport(to: &$0) } }
+            cacheControlRange = append { $0.append("no-store") }
+        } else {
+            writeCaching(run, plan, isPartial, hasCredentials)
+        }
+        if !isPartial, !plan.isWrite {
             let tag = EntityTag(of: body.span(ByteRange(start: start, count: body.count - start)))
             entityTag = tag
             entityTagRange = append { tag.append(to: &$0) }

@@ -191,6 +191,24 @@ final class AggregateExchange {
         }
     }
 
+    /// Whether what the parts have come to belongs into an answer: something may have been done by then.
+    var owesReport: Bool { plan?.plan.isWrite == true && run.hasStarted }
+
+    /// Appends what each part has come to as a field.
+    func appendReport(to fields: inout ByteBuffer) {
+        fields.append("Banyan-Parts: ")
+        run.appendReport(to: &fields)
+        fields.append("\r\n")
+    }
+
+    /// Makes what each part has come to a member of the problem document that has just been written.
+    func appendReport(toDocument document: inout ByteBuffer) {
+        document.truncate(to: document.count - 1)
+        document.append(",")
+        run.appendReport(toDocument: &document)
+        document.append("}")
+    }
+
     // MARK: - The log
 
     /// The times of the part that took longest, and when the last part was over; nil where none was measured.

@@ -286,6 +286,9 @@ final class Exchange: ServerExchange {
         }
     }
 
+    /// The view whose parts a problem document has to tell of, as some of them may have changed something; or nil.
+    var reportedView: AggregateExchange? { ran == .aggregate && aggregate.owesReport ? aggregate : nil }
+
     /// Counts what became of the parts of a view.
     func countParts(_ metrics: WorkerMetrics) {
         if ran == .aggregate { aggregate.countParts(metrics) }

@@ -163,9 +163,9 @@ private struct Explainer {
         for (stage, parts) in plan.plan.stages.enumerated() {
             for number in parts {
                 let part = plan.plan.parts[number]
-                let needs = plan.plan.dependencies(of: number).map { plan.plan.parts[$0].name }
+                let needs = plan.plan.waits(of: number).map { plan.plan.parts[$0].name }
                 let start = stage == 0 ? "at once" : "after " + needs.joined(separator: ", ")
-                let kind = part.isOptional ? ", optional" : ""
+                let kind = (part.isStep ? ", writes" : "") + (part.isOptional ? ", optional" : "")
                 let target = describe(plan.targets[number])
                 add("part \(part.name)", "\(start): \(part.method) \(part.path) to \(target)\(kind)")
             }

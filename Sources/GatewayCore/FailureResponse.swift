@@ -74,6 +74,7 @@ extension Exchange {
             ProblemDocument.append(
                 cause: cause.name, status: status, detail: detail ?? answer.detail, requestID: id.span,
                 traceID: (trace.traceID.high, trace.traceID.low), into: &body)
+            reportedView?.appendReport(toDocument: &body)
             beginHead(status: status)
             output.append("Content-Type: application/problem+json\r\n")
             if let seconds = answer.retryAfter {
@@ -82,6 +83,7 @@ extension Exchange {
                 output.append("\r\n")
             }
             if cause == .methodNotAllowed { appendAllow() }
+            reportedView?.appendReport(to: &output)
             appendOwnFields()
             if head.method == .head {
                 endHead(.none(declared: UInt64(body.count)))

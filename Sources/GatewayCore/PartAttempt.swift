@@ -14,6 +14,8 @@ final class PartAttempt: RecordedAttempt {
     private let number: Int
     private lazy var deadline = PartDeadline(self)
     private var content = PartContent()
+    /// Why the answer's content cannot be used, if there is any.
+    private var obstacle: PartFailure.Reason?
     private var meter = AttemptMeter()
     private var begunAt: UInt64 = 0
     /// Nanoseconds until the part was answered or given up.
@@ -50,6 +52,7 @@ final class PartAttempt: RecordedAttempt {
         method = plan.methods[part]
         framing = Self.framing(view.run, plan.plan, number)
         bodyIsAtHand = true
+        isOnceOnly = plan.plan.parts[part].isStep
         timeouts = settings.timeouts
         begunAt = EventLoop.nanoseconds
         beginSpan(of: exchange, at: begunAt)
@@ -136,6 +139,7 @@ final class PartAttempt: RecordedAttempt {
     }
 
     override func started() {
+        view.run.requestSent(number)
         guard framing != .none else { return }
         var body = ByteBuffer()
         Self.appendBody(view.run, number, to: &body)
@@ -168,13 +172,21 @@ final class PartAttempt: RecordedAttempt {
         view.run.answerBegan(number, status: head.status)
         if let length = head.contentLength { view.run.answerHas(contentLength: length, number) }
         head.tell(&view.run, number)
-        if let reason = content.begin(head) { view.run.answerIsUnusable(number, reason) }
+        obstacle = content.begin(head)
+        if let reason = obstacle, view.plan?.plan.parts[part].isStep != true {
+            view.run.answerIsUnusable(number, reason)
+        }
         // A status that fails the part ends the attempt at once.
         view.perform()
     }
 
     override func bodyReceived(_ bytes: Span<UInt8>) {
-        content.receive(bytes, for: number, of: &view.run)
+        if let reason = obstacle {
+            // The answer of a step may be of any type as long as there is nothing in it.
+            view.run.answerIsUnusable(number, reason)
+        } else {
+            content.receive(bytes, for: number, of: &view.run)
+        }
         view.perform()
     }
 
@@ -188,6 +200,7 @@ final class PartAttempt: RecordedAttempt {
     }
 
     override func failed(_ failure: UpstreamFailure) {
+        if failure.nothingWasSent { view.run.requestLost(number) }
         fail(PartFailure(PartFailure.Reason(failure)), AttemptEnd(failure, of: self))
     }
 }

@@ -128,7 +128,8 @@ struct SnapshotCompiler {
             return .forward(compile(forward, captures, path, tellsTrace: tellsTrace(route)))
         case .aggregate(let aggregate):
             // A view with errors is never used: its issues refuse the whole configuration.
-            return compile(aggregate, parameters, path, bodyLimit: defaultLimit).map { .aggregate($0) }
+            let methods = ViewMethods(names: (try? RoutePattern(parsing: route.match))?.methods ?? [])
+            return compile(aggregate, methods, parameters, path, bodyLimit: defaultLimit).map { .aggregate($0) }
                 ?? .respond(RespondPlan(bodyLimit: defaultLimit, status: 503, lines: [], body: []))
         case .respond(let respond): return .respond(compile(respond, bodyLimit: defaultLimit))
         case .redirect(let redirect):

@@ -103,6 +103,7 @@ extension ViewComposer {
     /// Appends the fields that follow from the parts, each as a line.
     borrowing func appendFields(to buffer: inout ByteBuffer) {
         Self.append("Banyan-Partial: ", partial(), to: &buffer)
+        Self.append("Banyan-Parts: ", report(), to: &buffer)
         Self.append("Banyan-Fallback: ", fallback(), to: &buffer)
         Self.append("Cache-Control: ", cacheControl(), to: &buffer)
         Self.append("Vary: ", vary(), to: &buffer)
@@ -129,13 +130,20 @@ extension AccessLogRecord {
 extension SnapshotCompiler {
     /// Compiles a view; nil, with the reasons reported, when it has errors.
     mutating func compile(
-        _ section: AggregateSection, _ parameters: [TemplateScope.PathParameter], _ path: [String], bodyLimit: UInt64
+        _ section: AggregateSection, _ methods: ViewMethods, _ parameters: [TemplateScope.PathParameter],
+        _ path: [String], bodyLimit: UInt64
     ) -> AggregateRoutePlan? {
         // The base is a part like others, the first one.
         let parts = [section.base].compactMap { $0 } + section.parts
         let targets = parts.map { target(named: $0.from) }
+        let writing = parts.filter { !$0.isSafe && !ViewMethods.isSafe($0.request.method) }.map(\.name)
+        if let problem = methods.problem(writing: writing) { report(path + ["match"], problem) }
         var definition = AggregateDefinition(
-            parts: parts.enumerated().map { number, part in AggregateDefinition.Part(part, target: number) })
+            parts: parts.enumerated().map { number, part in
+                AggregateDefinition.Part(
+                    part, target: number, isStep: methods.isWrite && writing.contains(part.name))
+            })
+        definition.isWrite = methods.isWrite
         definition.hasBase = section.base != nil
         definition.timeout = section.timeout.value
         definition.namesErrors = section.errors == .body
@@ -179,11 +187,12 @@ extension SnapshotCompiler {
 
 extension AggregateDefinition.Part {
     /// The part that `section` describes.
-    fileprivate init(_ section: PartSection, target: Int) {
+    fileprivate init(_ section: PartSection, target: Int, isStep: Bool) {
         self.init(name: section.name, target: target, path: section.request.path)
         method = section.request.method
         headers = section.request.headers.map { AggregateDefinition.Field(name: $0.name, value: $0.value) }
         body = section.request.body
+        self.isStep = isStep
         isOptional = section.optional
         defaultValue = section.defaultValue
         timeout = section.timeout.value
@@ -196,7 +205,7 @@ extension AggregateDefinition.Part {
         fanOut = section.fanOut.map { section in
             var fanOut = AggregateDefinition.FanOut(values: section.values, isBatch: section.isBatch)
             fanOut.limit = section.limit
-            fanOut.concurrency = section.concurrency
+            fanOut.concurrency = section.concurrency ?? (isStep ? 1 : fanOut.concurrency)
             fanOut.key = section.key
             return fanOut
         }

@@ -9,8 +9,8 @@ package struct FanOutSection: Equatable, Sendable {
     package var isBatch: Bool
     /// `maxFanOut`: how many distinct values are asked for at most, 1 to 500. Default: 50.
     package var limit = 50
-    /// `concurrency`: how many calls of `each` run at the same time, 1 to 64. Default: 8.
-    package var concurrency = 8
+    /// `concurrency`: how many calls of `each` run at the same time, 1 to 64. Default: nil, 8; 1 for a part that writes.
+    package var concurrency: Int?
     /// `key`: where an element of a `batch`'s answer has its value, a JSON pointer. Default: `/id`.
     package var key = JSONPointer(["id"])
 
@@ -32,7 +32,11 @@ package struct FanOutSection: Equatable, Sendable {
         self.values = values
         isBatch = kind == "batch"
         part.integer("maxFanOut", into: &limit, 1...500)
-        part.integer("concurrency", into: &concurrency, 1...64)
+        if part.has("concurrency") {
+            var calls = 8
+            part.integer("concurrency", into: &calls, 1...64)
+            concurrency = calls
+        }
         part.pointer("key", into: &key)
     }
 
@@ -40,7 +44,7 @@ package struct FanOutSection: Equatable, Sendable {
     var effective: [(String, JSONValue?)] {
         [
             (isBatch ? "batch" : "each", .string(values)), ("maxFanOut", .integer(Int64(limit))),
-            ("concurrency", isBatch ? nil : .integer(Int64(concurrency))),
+            ("concurrency", isBatch ? nil : concurrency.map { .integer(Int64($0)) }),
             ("key", isBatch ? .string(key.description) : nil),
         ]
     }

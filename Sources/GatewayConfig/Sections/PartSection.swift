@@ -18,6 +18,8 @@ package struct PartSection: Equatable, Sendable {
     package var from: String
     /// `get` or `request`: the call. Required.
     package var request: PartRequestSection
+    /// `safe`: whether the call only reads, though its method does not say so. Default: false.
+    package var isSafe = false
     /// `optional`: whether the view is answered when this part fails. Default: false.
     package var optional = false
     /// `default`: the value of a failed optional part, any JSON. Default: null.
@@ -52,11 +54,15 @@ package struct PartSection: Equatable, Sendable {
     /// empty for all of it. Default: nil.
     package var replaces: String?
 
+    /// Methods that say themselves that nothing is changed (RFC 9110 §9.2.1, and QUERY).
+    private static let safeMethods = ["GET", "HEAD", "OPTIONS", "QUERY"]
+
     /// What a base may have.
-    static let baseKeys = SectionKeys(["from", "get", "request", "timeout"])
+    static let baseKeys = SectionKeys(["from", "get", "request", "safe", "timeout"])
     static let keys = SectionKeys(
         [
-            "from", "get", "request", "optional", "default", "timeout", "pick", "fields", "omit", "into", "rename",
+            "from", "get", "request", "safe", "optional", "default", "timeout", "pick", "fields", "omit", "into",
+            "rename",
             "flatten", "merge", "replaces",
         ]
             + FanOutSection.keys)
@@ -86,6 +92,10 @@ package struct PartSection: Equatable, Sendable {
         self.name = name
         let from = section.reference("from", .target, isRequired: true)
         let request = PartRequestSection(part: section)
+        section.bool("safe", into: &isSafe)
+        if isSafe, let method = request?.method, Self.safeMethods.contains(method) {
+            session.reportName(section.pointer.appending("safe"), "\(method) is safe by itself: leave \"safe\" out")
+        }
         section.bool("optional", into: &optional)
         if let place = section.place("default") {
             defaultValue = session.json(place)
@@ -141,7 +151,7 @@ package struct PartSection: Equatable, Sendable {
         return .section(
             [
                 ("from", .string(from)),
-                ("request", request.effective),
+                ("request", request.effective), ("safe", .bool(isSafe)),
             ] + (fanOut?.effective ?? []) + [
                 ("into", into.map { .string($0) }), ("replaces", replaces.map { .string($0) }),
                 ("optional", .bool(optional)),
