@@ -35,6 +35,7 @@ struct AggregateCompiler {
     init(_ definition: AggregateDefinition) {
         self.definition = definition
         scope = TemplateScope(pathParameters: definition.pathParameters, partNames: definition.parts.map(\.name))
+        scope.mayReadBody = definition.mayReadBody
     }
 
     /// The parts; not all of them where there are issues.
@@ -78,7 +79,7 @@ struct AggregateCompiler {
     private mutating func checkName(_ name: String, isRepeated: Bool) {
         if isRepeated { report(name, "name", "there is a part \"\(name)\" already") }
         if name.isEmpty { report(name, "name", "the name of a part is empty") }
-        if ["query", "header", "each"].contains(name) {
+        if ["query", "header", "body", "each"].contains(name) {
             report(name, "name", "a part cannot be called \"\(name)\": templates use that name for the request")
         }
         if name == "_errors" { report(name, "name", "the view's own member \"_errors\" has that name") }

@@ -106,6 +106,8 @@ package struct AggregateDefinition: Sendable {
     /// Whether the view is asked for to change something: its answer is nobody's to keep, and says of a failure what was
     /// done before.
     package var isWrite = false
+    /// Whether all requests of the route may have a body, so that templates can refer to it.
+    package var mayReadBody = false
     /// For the whole view, in milliseconds.
     package var timeout: UInt64 = 5000
     /// What the view looks like, a template; nil for an object with a member for each part.

@@ -21,7 +21,9 @@ package final class AggregatePlan: Sendable {
         /// Whether the path holds something that the client sent.
         package var pathHoldsInput: Bool { pathTemplate.usesInputs }
         /// Whether the client has a part in what the request asks for, so that a refusal may be meant for it.
-        var requestHoldsInput: Bool { pathHoldsInput || isStep && bodyTemplate?.usesInputs == true }
+        var requestHoldsInput: Bool {
+            pathHoldsInput || bodyTemplate?.usesBody == true || isStep && bodyTemplate?.usesInputs == true
+        }
 
         let pathTemplate: Template
         let headerTemplates: [(name: [UInt8], value: Template)]
@@ -119,6 +121,10 @@ package final class AggregatePlan: Sendable {
     package let stages: [[Int]]
     /// The chain of parts that bounds the latency of the view.
     package let longestChain: [Int]
+    /// How deep the templates look into the body of the request; nil where none refers to it.
+    let bodyDepth: Int?
+    /// Whether the view needs the body of the request.
+    package var readsBody: Bool { bodyDepth != nil }
     /// Whether the view depends on who asks.
     let usesUser: Bool
 
@@ -142,6 +148,7 @@ package final class AggregatePlan: Sendable {
         namesErrors = definition.namesErrors
         inputs = compiler.scope.inputs
         usesUser = compiler.scope.usesUser
+        bodyDepth = compiler.scope.bodyDepth
         stages = graph.stages()
         longestChain = graph.longestChain()
     }

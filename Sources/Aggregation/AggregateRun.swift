@@ -85,8 +85,9 @@ package struct AggregateRun: ~Copyable {
         var body = ByteRange()
     }
 
-    /// What the client sent, for the templates; filled in between `prepare` and `begin`.
-    package var inputs = TemplateInputs()
+    /// What the client sent, for the templates; filled in between `prepare` and `begin`, but for the body, which is read
+    /// before.
+    package var inputs: TemplateInputs
     /// The view's plan; nil before the first `prepare`.
     package private(set) var plan: AggregatePlan?
     /// Whether a part that is optional fails the view all the same; set between `prepare` and `begin`.
@@ -115,6 +116,7 @@ package struct AggregateRun: ~Copyable {
     /// make the member names of their answers collide.
     package init(hashSeed: UInt64) {
         self.hashSeed = hashSeed
+        inputs = TemplateInputs(hashSeed: hashSeed)
         values = FanOutValues(seed: hashSeed)
     }
 
@@ -123,7 +125,7 @@ package struct AggregateRun: ~Copyable {
     /// Forgets the last view and gets ready for one by `plan`. Of the parts that replace something of the base those in
     /// `served` are not asked, one bit each: whom the base is asked of would answer for them, too.
     package mutating func prepare(_ plan: AggregatePlan, served: UInt64 = 0) {
-        reset()
+        forget()
         self.plan = plan
         records.append(repeating: PartRecord(), count: plan.parts.count)
         for part in plan.parts.indices { calls.append(CallRecord(part: part)) }
@@ -145,8 +147,14 @@ package struct AggregateRun: ~Copyable {
         holdsBase = !isNeeded
     }
 
-    /// Forgets the view, its plan and its answers; memory of an uncommonly large one is given back.
+    /// Forgets the view, its plan, what the client sent and the answers; memory of an uncommonly large one is given back.
     package mutating func reset() {
+        forget()
+        inputs.body.reset()
+    }
+
+    /// Forgets the view, but not the client's body, which is there before it is begun.
+    private mutating func forget() {
         for call in 0..<calls.count { answers[call].reset() }
         answers.shrink(to: Self.keptAnswers)
         calls.removeAll(keeping: 256)

@@ -40,6 +40,8 @@ package struct Template: Sendable {
         case literal(ByteRange)
         /// An input of the request.
         case input(slot: Int, Place)
+        /// What a pointer leads to in the client's body.
+        case body(pointer: Int, Place)
         /// The value that a part which fans out asks for.
         case each(Place)
         /// All values that it asks for, with commas between them, or as an array.
@@ -77,6 +79,9 @@ package struct Template: Sendable {
 
     /// Whether the text is always the same.
     package var isConstant: Bool { partMask == 0 && !usesInputs && !usesValues }
+
+    /// Whether the client's body is referred to.
+    var usesBody: Bool { pieces.contains { if case .body = $0 { true } else { false } } }
 
     /// Whether what a part fans out over stands in it.
     var usesValues: Bool {
@@ -121,6 +126,9 @@ package struct Template: Sendable {
             case .input(let slot, let place):
                 isClients = true
                 problem = Self.append(inputs, slot, place, to: &output, scratch: &scratch)
+            case .body(let pointer, let place):
+                isClients = true
+                problem = Self.append(inputs.body.content, pointers[pointer], place, to: &output, scratch: &scratch)
             case .each(let place):
                 problem = values.append(asked.lowerBound, place, to: &output, scratch: &scratch)
             case .eachOfAll(let place):
@@ -152,10 +160,14 @@ package struct Template: Sendable {
         defer { draft.truncate(to: start) }
         if partMask == 0, !usesValues { return append(to: &draft, inputs: inputs, scratch: &scratch) }
         for piece in pieces {
-            guard case .input(let slot, let place) = piece else { continue }
-            if let kind = Self.append(inputs, slot, place, to: &draft, scratch: &scratch) {
-                return TemplateProblem(kind: kind, isClients: true)
+            let kind: TemplateProblem.Kind?
+            switch piece {
+            case .input(let slot, let place): kind = Self.append(inputs, slot, place, to: &draft, scratch: &scratch)
+            case .body(let pointer, let place):
+                kind = Self.append(inputs.body.content, pointers[pointer], place, to: &draft, scratch: &scratch)
+            default: kind = nil
             }
+            if let kind { return TemplateProblem(kind: kind, isClients: true) }
         }
         return nil
     }

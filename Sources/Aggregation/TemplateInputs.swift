@@ -56,10 +56,13 @@ package struct TemplateInputs: ~Copyable {
 
     private var bytes = ByteBuffer()
     private var slots = PlainList<Slot>()
+    /// The body, for templates that take values of it.
+    package var body: ClientBody
 
-    package init() {}
+    /// Inputs without a value. `hashSeed` is a random number, for the names in a body.
+    package init(hashSeed: UInt64 = 0) { body = ClientBody(hashSeed: hashSeed) }
 
-    /// Makes every slot of `table` missing.
+    /// Makes every slot of `table` missing. The body stays.
     package mutating func prepare(for table: borrowing TemplateInputTable) {
         bytes.removeAll(keeping: 64 * 1024)
         slots.removeAll()

@@ -13,8 +13,9 @@ package struct TemplateError: Error, Equatable, Sendable, CustomStringConvertibl
 
 /// The names that the templates of a route can refer to, and the inputs that those compiled so far need.
 ///
-/// References are `{name}` (a parameter of the path), `{query.name}`, `{header.name}`, `{user}`, and `{part}` or
-/// `{part.member.0.member}` for a value of another part's answer. `{{` and `}}` stand for braces.
+/// References are `{name}` (a parameter of the path), `{query.name}`, `{header.name}`, `{user}`, `{body}` or
+/// `{body.member.0.member}` for a value of the request's body, and the same with the name of a part for a value of its
+/// answer. `{{` and `}}` stand for braces.
 package struct TemplateScope {
     /// A parameter of the route's pattern.
     package struct PathParameter: Equatable, Sendable {
@@ -38,6 +39,10 @@ package struct TemplateScope {
     package private(set) var inputs = TemplateInputTable()
     /// Whether one of them needs the user.
     package private(set) var usesUser = false
+    /// Whether the requests of the route have a body that can be referred to.
+    var mayReadBody = false
+    /// How deep the templates compiled so far look into the body; nil where none refers to it.
+    private(set) var bodyDepth: Int?
 
     /// A scope with the parameters of the path in the order of their captures.
     package init(pathParameters: [PathParameter]) {
@@ -238,9 +243,20 @@ package struct TemplateScope {
             return text == "each" ? .each : .eachOfAll
         }
         let part = partNames.firstIndex(of: first)
+        if first == "body", tokens.count > 1 || mayReadBody || !pathParameters.contains(where: { $0.name == first }) {
+            if tokens.count == 1, pathParameters.contains(where: { $0.name == first }) {
+                throw failure("{body} is both the request's body and a parameter of the path: rename the parameter")
+            }
+            guard mayReadBody else {
+                throw failure(
+                    "{\(text)} needs a route for methods with a body alone: \"POST /…\", \"PUT /…\" or the like")
+            }
+            bodyDepth = max(bodyDepth ?? 0, tokens.count - 1)
+            return .body(JSONPointer(Array(tokens.dropFirst())))
+        }
         if tokens.count > 1 {
             if let part { return .part(part, JSONPointer(Array(tokens.dropFirst()))) }
-            let hint = Self.hint(nearestName(to: first, among: partNames + ["query", "header"]))
+            let hint = Self.hint(nearestName(to: first, among: partNames + ["query", "header", "body"]))
             throw failure("{\(text)} refers to a part \"\(first)\" that is not there\(hint)")
         }
         let parameter = pathParameters.firstIndex { $0.name == first }
@@ -324,90 +340,8 @@ enum TemplateToken {
 /// What a place of a template is filled with.
 enum TemplateReference {
     case input(Int, isRest: Bool)
+    case body(JSONPointer)
     case each
     case eachOfAll
     case part(Int, JSONPointer)
-}
-
-/// Puts pieces together.
-private struct TemplateBuilder {
-    private let kind: Template.Kind
-    private var literals: [UInt8] = []
-    private var pieces: [Template.Piece] = []
-    private var pointers: [CompiledPointer] = []
-    private var pointerDepths: [(part: Int, depth: Int)] = []
-    private var literalStart = 0
-    private var partMask: UInt64 = 0
-    private var usesInputs = false
-    private var string: (pieces: Int, literals: Int)?
-
-    init(kind: Template.Kind) {
-        self.kind = kind
-    }
-
-    mutating func append(_ byte: UInt8) {
-        literals.append(byte)
-    }
-
-    mutating func append(json value: JSONValue) {
-        var buffer = ByteBuffer()
-        buffer.appendJSON(value)
-        literals += Array(buffer.text.utf8)
-    }
-
-    mutating func append(_ reference: TemplateReference, _ place: Template.Place) {
-        endLiteral()
-        switch reference {
-        case .input(let slot, let isRest):
-            usesInputs = true
-            pieces.append(.input(slot: slot, isRest && place == .path ? .pathRest : place))
-        case .each: pieces.append(.each(place))
-        case .eachOfAll: pieces.append(.eachOfAll(place))
-        case .part(let part, let pointer):
-            partMask |= 1 << UInt64(part)
-            pieces.append(.part(part, pointer: pointers.count, place))
-            pointers.append(CompiledPointer(pointer))
-            pointerDepths.append((part, pointer.tokens.count))
-        }
-    }
-
-    mutating func beginString() {
-        endLiteral()
-        string = (pieces.count, literals.count)
-        pieces.append(.beginString)
-    }
-
-    mutating func endString() {
-        guard let begin = string else { return }
-        if pieces.count == begin.pieces + 1 {
-            // Nothing to fill in: the string is a literal.
-            let text = String(decoding: literals[begin.literals...], as: UTF8.self)
-            literals.removeLast(literals.count - begin.literals)
-            pieces.removeLast()
-            append(json: .string(text))
-            // The literal before the string and this one are one again.
-            if case .literal(let range)? = pieces.last, range.end == begin.literals {
-                pieces.removeLast()
-                literalStart = Int(range.start)
-            }
-        } else {
-            endLiteral()
-            pieces.append(.endString)
-        }
-        string = nil
-    }
-
-    private mutating func endLiteral() {
-        if literals.count > literalStart {
-            pieces.append(.literal(ByteRange(start: literalStart, count: literals.count - literalStart)))
-        }
-        literalStart = literals.count
-    }
-
-    mutating func build() -> Template {
-        endLiteral()
-        return Template(
-            kind: kind, literals: literals, pieces: pieces, pointers: pointers, partMask: partMask,
-            usesInputs: usesInputs, pointerDepths: pointerDepths)
-    }
 }

@@ -173,6 +173,8 @@ extension ViewWriter {
                 } else {
                     body.append("null")
                 }
+            case .body(let number, let place):
+                append(template.pointers[number], place, of: run.inputs.body, text: &text, to: &body)
             case .part(let part, let number, let place):
                 let shape = output.shapes[pointer]
                 pointer += 1
@@ -185,6 +187,20 @@ extension ViewWriter {
                 }
             case .each, .eachOfAll: break
             }
+        }
+    }
+
+    private func append(
+        _ pointer: borrowing CompiledPointer, _ place: Template.Place, of input: borrowing ClientBody,
+        text: inout ByteBuffer, to body: inout ByteBuffer
+    ) {
+        let node = input.content.find(pointer)
+        if place == .jsonString {
+            if let node { _ = input.content.appendText(of: node, to: &text) }
+        } else if let node {
+            input.content.appendBytes(of: node, to: &body)
+        } else {
+            body.append("null")
         }
     }
 

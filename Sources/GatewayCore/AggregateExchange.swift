@@ -39,6 +39,8 @@ final class AggregateExchange {
     unowned let exchange: Exchange
     var run: AggregateRun
     var plan: AggregateRoutePlan?
+    /// The view that begins when the client's body is whole.
+    var awaited: AggregateRoutePlan?
     private var composer = ViewComposer()
     private var body = ByteBuffer()
     /// By the numbers of calls.
@@ -54,8 +56,15 @@ final class AggregateExchange {
 
     // MARK: - The run
 
-    /// Starts every part whose inputs are known.
+    /// Begins, as soon as the client's body is there, if it is needed.
     func begin(_ plan: AggregateRoutePlan) {
+        if plan.plan.readsBody { return awaitBody(for: plan) }
+        exchange.sendContinue()
+        compose(plan)
+    }
+
+    /// Starts every part whose inputs are known.
+    func compose(_ plan: AggregateRoutePlan) {
         self.plan = plan
         if exchange.isRecorded { exchange.beginComposition() }
         isMeasured = exchange.snapshot?.measuresTime == true
@@ -65,7 +74,6 @@ final class AggregateExchange {
         exchange.head.fill(
             &run.inputs, plan.plan.inputs, exchange.captures, user: exchange.identity.user)
         deadline.schedule(after: ViewTime.forParts(of: plan.plan.timeout))
-        exchange.sendContinue()
         run.begin()
         perform()
     }
@@ -108,6 +116,7 @@ final class AggregateExchange {
 
     /// Ends what runs, without an answer.
     func stop() {
+        awaited = nil
         deadline.cancel()
         run.abandon()
         perform()

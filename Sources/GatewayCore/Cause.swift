@@ -7,6 +7,7 @@ import Upstreams
 package enum Cause: UInt8, CaseIterable, Sendable {
     case noRoute, methodNotAllowed, badRequest, uriTooLong, headersTooLarge, bodyTooLarge, requestTimeout
     case unsupportedVersion, unsupportedExpectation, loopDetected, misdirectedRequest, notAcceptable
+    case unsupportedMediaType, invalidBody
     case connectFailed, dnsFailed, tlsFailed, upstreamClosed, upstreamProtocol, upstreamTimeout, upstreamTruncated
     case upstreamOverloaded, partFailed, missingInput, clientClosed, shuttingDown, internalError
 
@@ -25,6 +26,8 @@ package enum Cause: UInt8, CaseIterable, Sendable {
         case .loopDetected: "loop_detected"
         case .misdirectedRequest: "misdirected_request"
         case .notAcceptable: "not_acceptable"
+        case .unsupportedMediaType: "unsupported_media_type"
+        case .invalidBody: "invalid_body"
         case .connectFailed: "connect_failed"
         case .dnsFailed: "dns_failed"
         case .tlsFailed: "tls_failed"

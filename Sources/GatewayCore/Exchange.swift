@@ -196,12 +196,20 @@ final class Exchange: ServerExchange {
     // MARK: - Events of the client's side
 
     override func bodyReceived(_ bytes: Span<UInt8>) {
-        if runs == .forward { forward.send(bytes, of: self) }
+        switch runs {
+        case .nothing: break
+        case .forward: forward.send(bytes, of: self)
+        case .aggregate: aggregate.receive(bytes)
+        }
     }
 
     override func bodyEnded() {
         requestIsWhole = true
-        if runs == .forward { forward.endRequest() }
+        switch runs {
+        case .nothing: break
+        case .forward: forward.endRequest()
+        case .aggregate: aggregate.endRequest()
+        }
     }
 
     override func downstreamWritable() {

@@ -32,6 +32,8 @@ package struct FailureResponse: Equatable, Sendable {
         case .loopDetected: self.init(508, "the request has passed this gateway before")
         case .misdirectedRequest: self.init(421, "the host is not served on this connection")
         case .notAcceptable: self.init(406, "the answer would be JSON, which the request does not accept")
+        case .unsupportedMediaType: self.init(415, "the request body is not declared as JSON")
+        case .invalidBody: self.init(400, "the request body is not valid JSON")
         case .connectFailed: self.init(502, "the service could not be reached")
         case .dnsFailed: self.init(502, "the service has no address")
         case .tlsFailed: self.init(502, "no secure connection to the service could be made")

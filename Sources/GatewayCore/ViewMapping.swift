@@ -144,6 +144,7 @@ extension SnapshotCompiler {
                     part, target: number, isStep: methods.isWrite && writing.contains(part.name))
             })
         definition.isWrite = methods.isWrite
+        definition.mayReadBody = methods.mayHaveBody
         definition.hasBase = section.base != nil
         definition.timeout = section.timeout.value
         definition.namesErrors = section.errors == .body
@@ -158,7 +159,8 @@ extension SnapshotCompiler {
         do throws(AggregateRejection) {
             let plan = try AggregatePlan(definition)
             return AggregateRoutePlan(
-                plan: plan, targets: targets, flagSlots: flagSlots(of: targets), bodyLimit: bodyLimit,
+                plan: plan, targets: targets, flagSlots: flagSlots(of: targets),
+                bodyLimit: self.bodyLimit(of: plan, section.maxBody, bodyLimit, path),
                 requests: parts.map {
                     PartRequestPlan(
                         $0, section.passHeaders, identity: identityHeaders, certificates: certificateHeaders)
@@ -168,6 +170,21 @@ extension SnapshotCompiler {
             return nil
         }
     }
+
+    /// Bytes that the body of a request may have; one that is read is in memory as a whole.
+    private mutating func bodyLimit(
+        of plan: AggregatePlan, _ limit: SizeLimit?, _ standard: UInt64, _ path: [String]
+    ) -> UInt64 {
+        guard plan.readsBody else { return limit.map { $0.bytes ?? .max } ?? standard }
+        guard let limit else { return min(standard, Self.standardBody) }
+        if limit.bytes ?? .max > UInt64(AggregateRun.maximumAnswer) {
+            report(path + ["maxBody"], "the body is held in memory as a whole: at most 8MiB, as {body} is used")
+        }
+        return limit.bytes ?? .max
+    }
+
+    /// The longest body that is read, where the configuration does not say.
+    private static let standardBody: UInt64 = 1024 * 1024
 
     /// Where in the file an issue of a view stands.
     private func pointer(of issue: AggregateIssue, _ path: [String]) -> [String] {

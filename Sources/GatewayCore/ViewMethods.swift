@@ -9,6 +9,9 @@ struct ViewMethods {
     /// Whether it is asked for to change something.
     var isWrite: Bool { !names.isEmpty && !names.contains(where: Self.isSafe) }
 
+    /// Whether all its requests may have a body that means something.
+    var mayHaveBody: Bool { !names.isEmpty && !names.contains { ["GET", "HEAD", "OPTIONS", "TRACE"].contains($0) } }
+
     /// What is wrong with them, where parts that are not known to be safe have these names; nil where nothing is.
     func problem(writing parts: [String]) -> String? {
         if !isWrite, let writing = names.first(where: { !Self.isSafe($0) }),

@@ -95,7 +95,7 @@ func definition(_ parts: AggregateDefinition.Part...) -> AggregateDefinition {
         call.timeout = 0
         call.defaultValue = .integer(1)
         call.members = .only(["a", "b", "a"])
-        var body = part("body", "/x")
+        var body = part("content", "/x")
         body.body = .string("{nope}")
         var head = part("head", "/x")
         head.method = "HEAD"
@@ -119,8 +119,8 @@ func definition(_ parts: AggregateDefinition.Part...) -> AggregateDefinition {
                 #"call headers: "X-Forwarded-For" is set by the gateway alone"#,
                 "call default: a default needs an optional part: a failed required part fails the whole view",
                 "call timeout: a timeout must be longer than nothing",
-                "body body: a GET request has no body",
-                "body body: at 0: {nope} is neither a parameter of the path nor a part",
+                "content body: a GET request has no body",
+                "content body: at 0: {nope} is neither a parameter of the path nor a part",
                 "head method: the answer to HEAD is no JSON value",
             ])
     }

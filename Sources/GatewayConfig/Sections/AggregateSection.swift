@@ -25,6 +25,9 @@ package struct AggregateSection: Equatable, Sendable {
     package var parts: [PartSection]
     /// `timeout` beside `aggregate`: for the whole view; then 504. Default: 5 s.
     package var timeout = Milliseconds.seconds(5)
+    /// `maxBody` beside `aggregate`: bytes of the request's body, or `"unlimited"`; beyond it 413. Default: nil, 1 MiB, or
+    /// `gateway.limits.body` if that is less or no template needs the body.
+    package var maxBody: SizeLimit?
     /// `errors` beside `aggregate`: where failed optional parts are named. Default: `header`.
     package var errors = Errors.header
     /// `passHeaders` beside `aggregate`: which of the client's fields the parts get. Default: `standard`.
@@ -61,6 +64,11 @@ package struct AggregateSection: Equatable, Sendable {
         }
         if let section = route.section("base", PartSection.baseKeys) { base = PartSection(name: "base", section) }
         route.duration("timeout", into: &timeout)
+        if route.has("maxBody") {
+            var limit = SizeLimit.unlimited
+            route.sizeLimit("maxBody", into: &limit)
+            maxBody = limit
+        }
         route.choice("errors", into: &errors)
         output = route.place("output").map { session.json($0) }
         route.choice("onConflict", into: &conflicts)
@@ -99,7 +107,7 @@ package struct AggregateSection: Equatable, Sendable {
         [
             ("aggregate", .section(parts.map { ($0.name, $0.effective) })),
             ("base", base?.effective), ("timeout", .text(timeout)),
-            ("errors", .string(errors.rawValue)),
+            ("maxBody", maxBody.map { .text($0) }), ("errors", .string(errors.rawValue)),
             ("passHeaders", passHeaders.effective),
             ("output", output), ("onConflict", .string(conflicts.rawValue)),
         ]

@@ -82,7 +82,7 @@ package struct PartSection: Equatable, Sendable {
             return "the name of a part is a letter and up to 63 letters, digits, \"_\" and \"-\", found "
                 + ValueProblem.quoted(name)
         }
-        return ["header", "query", "each"].contains(name)
+        return ["header", "query", "body", "each"].contains(name)
             ? "a part cannot be called \"\(name)\": templates use that name for the request" : nil
     }
 

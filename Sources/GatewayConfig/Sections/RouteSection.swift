@@ -32,11 +32,13 @@ package struct RouteSection: Equatable, Sendable {
 
     /// The options of `to`, which have no meaning beside another action.
     static let forwardKeys = [
-        "rewrite", "requestHeaders", "responseHeaders", "idleTimeout", "totalTimeout", "maxBody", "upgrade",
+        "rewrite", "requestHeaders", "responseHeaders", "idleTimeout", "totalTimeout", "upgrade",
     ]
+    /// The options of `to` and `aggregate`.
+    static let sharedKeys = ["timeout", "maxBody"]
     static let actionKeys = ["to", "aggregate", "respond", "redirect"]
     static let keys = SectionKeys(
-        ["match", "when", "name", "traceResponse", "sampleRatio"] + actionKeys + ["timeout"]
+        ["match", "when", "name", "traceResponse", "sampleRatio"] + actionKeys + sharedKeys
             + AggregateSection.routeKeys + forwardKeys,
         later: ["retry"])
 
@@ -91,10 +93,10 @@ package struct RouteSection: Equatable, Sendable {
             section.session.reportName(
                 section.pointer.appending(key), "\"\(key)\" is an option of \"to\", not of \"\(actions[0])\"")
         }
-        if section.has("timeout"), !actions.contains("to"), !actions.contains("aggregate") {
+        for key in sharedKeys where section.has(key) && !actions.contains("to") && !actions.contains("aggregate") {
             section.session.reportName(
-                section.pointer.appending("timeout"),
-                "\"timeout\" is an option of \"to\" and \"aggregate\", not of \"\(actions[0])\"")
+                section.pointer.appending(key),
+                "\"\(key)\" is an option of \"to\" and \"aggregate\", not of \"\(actions[0])\"")
         }
         for key in AggregateSection.routeKeys where section.has(key) && !actions.contains("aggregate") {
             section.session.reportName(
