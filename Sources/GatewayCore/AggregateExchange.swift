@@ -254,7 +254,8 @@ final class AggregateExchange {
             if let failure = run.failure(of: number) { cause.append(failure.reason.word) }
             record.addPart(
                 plan.names[number], upstream < 0 ? [] : snapshot.upstreams[upstream].name,
-                status: run.status(of: number), cause: cause, duration: duration)
+                status: run.status(of: number), cause: cause, duration: duration,
+                state: plan.plan.isWrite ? run.report(of: number).state.word : "")
         }
     }
 

@@ -121,9 +121,11 @@ extension ViewComposer {
 extension AccessLogRecord {
     /// Adds a call of a view.
     mutating func addPart(
-        _ name: [UInt8], _ upstream: [UInt8], status: UInt16, cause: borrowing ByteBuffer, duration: UInt64
+        _ name: [UInt8], _ upstream: [UInt8], status: UInt16, cause: borrowing ByteBuffer, duration: UInt64,
+        state: StaticString
     ) {
-        addPart(name: name.span, upstream: upstream.span, status: status, cause: cause.span, duration: duration)
+        addPart(
+            name: name.span, upstream: upstream.span, status: status, cause: cause.span, duration: duration, state: state)
     }
 }
 

@@ -14,6 +14,7 @@ package struct AccessLogRecord: ~Copyable {
         var name: ByteRange
         var upstream: ByteRange
         var cause: ByteRange
+        var state: ByteRange
         var status: UInt16
         var duration: UInt64
     }
@@ -112,12 +113,18 @@ package struct AccessLogRecord: ~Copyable {
     ///   - status: The status of its answer; 0 where there was none.
     ///   - cause: The word for what went wrong; empty where nothing did.
     ///   - duration: How long it took, in nanoseconds.
+    ///   - state: The word for what it has come to in a view that writes; empty in others.
     package mutating func addPart(
         name: borrowing Span<UInt8>, upstream: borrowing Span<UInt8>, status: UInt16, cause: borrowing Span<UInt8>,
-        duration: UInt64
+        duration: UInt64, state: StaticString = ""
     ) {
+        let words = (add(name), add(upstream), add(cause))
+        let start = text.count
+        text.append(state)
         parts.append(
-            Part(name: add(name), upstream: add(upstream), cause: add(cause), status: status, duration: duration))
+            Part(
+                name: words.0, upstream: words.1, cause: words.2,
+                state: ByteRange(start: start, count: text.count - start), status: status, duration: duration))
     }
 
     /// Whether a field that is text was set.

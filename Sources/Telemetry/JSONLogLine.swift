@@ -92,6 +92,10 @@ extension ByteBuffer {
             appendStringOrNull(record.span(part.cause))
             append(",\"duration_ms\":")
             appendMilliseconds(part.duration)
+            if !part.state.isEmpty {
+                append(",\"state\":")
+                appendJSONString(record.span(part.state))
+            }
             append("}")
         }
         append("},\"marks\":[")

@@ -93,6 +93,10 @@ extension ByteBuffer {
             appendTextOrDash(record.span(part.cause))
             append("/")
             appendMilliseconds(part.duration)
+            if !part.state.isEmpty {
+                append("/")
+                append(record.span(part.state))
+            }
         }
     }
 

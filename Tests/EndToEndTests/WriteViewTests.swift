@@ -186,6 +186,11 @@ extension EndToEnd {
             try eventually("the step is cancelled") { payments.closedConnections == 1 }
             let line = try gateway.logLine(path: "/checkout/9")
             #expect(line["cause"] as? String == "client_closed", "\(line)")
+            let parts = line["parts"] as? [String: [String: Any]] ?? [:]
+            #expect(
+                parts.mapValues { $0["state"] as? String } == [
+                    "cart": "done", "reserve": "done", "charge": "unknown", "mail": "not_started",
+                ], "\(line)")
             #expect(Self.calls(orders) == ["GET /carts/9", "POST /reservations"])
         }
 
