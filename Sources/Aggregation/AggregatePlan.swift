@@ -156,8 +156,13 @@ package final class AggregatePlan: Sendable {
     /// The numbers of the parts whose answers `part` needs.
     package func dependencies(of part: Int) -> [Int] { numbers(in: parts[part].dependencies) }
 
-    /// The numbers of the parts that `part` waits for: whose answers it needs, or which have to be over before.
-    package func waits(of part: Int) -> [Int] { numbers(in: parts[part].dependencies | parts[part].predecessors) }
+    /// The numbers of the parts that `part` waits for: whose answers it needs, or which have to be over before and are not
+    /// waited for by another one of these.
+    package func waits(of part: Int) -> [Int] {
+        let before = parts[part].predecessors
+        let earlier = numbers(in: before).reduce(0) { $0 | parts[$1].predecessors }
+        return numbers(in: parts[part].dependencies | before & ~earlier)
+    }
 
     private func numbers(in mask: UInt64) -> [Int] { parts.indices.filter { mask & 1 << UInt64($0) != 0 } }
 }

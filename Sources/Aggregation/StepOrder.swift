@@ -1,21 +1,17 @@
 /// The order that steps bring into a view: a step starts when every part before it in the file is settled, and every part
 /// behind it waits until the step is. Parts between two steps run at the same time.
 struct StepOrder {
-    /// For each part those that have to be settled before it starts, whatever became of them, one bit each. What these wait
-    /// for themselves is left out.
+    /// For each part those that have to be settled before it starts, whatever became of them, one bit each: for a step all
+    /// before it, for others all steps before them. The nearest ones would not do: a part whose input is missing is settled
+    /// before its turn.
     let predecessors: [UInt64]
     private let steps: [Int]
 
     /// The order of parts in the file, of which these are steps.
     init(_ isStep: [Bool]) {
-        var predecessors: [UInt64] = []
-        var last: Int?
-        for (number, isStep) in isStep.enumerated() {
-            let waitsFor = isStep ? (last ?? 0)..<number : last.map { $0..<($0 + 1) } ?? 0..<0
-            predecessors.append(waitsFor.reduce(0) { $0 | 1 << UInt64($1) })
-            if isStep { last = number }
+        predecessors = isStep.indices.map { number in
+            isStep.indices.reduce(0) { $1 < number && (isStep[$1] || isStep[number]) ? $0 | 1 << UInt64($1) : $0 }
         }
-        self.predecessors = predecessors
         steps = isStep.indices.filter { isStep[$0] }
     }
 

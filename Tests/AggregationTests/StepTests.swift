@@ -61,7 +61,7 @@ extension RunFixture {
         #expect(plan.stages == [[0, 1], [2], [3, 4], [5], [6], [7]])
         #expect(plan.waits(of: 2) == [0, 1])
         #expect(plan.waits(of: 4) == [0, 2])
-        #expect(plan.waits(of: 5) == [2, 3, 4])
+        #expect(plan.waits(of: 5) == [3, 4])
         #expect(plan.waits(of: 7) == [3, 6])
         #expect(plan.dependencies(of: 7) == [3])
         #expect(plan.longestChain.map { plan.parts[$0].name } == ["a", "c", "d", "f", "g", "h"])
@@ -88,6 +88,21 @@ extension RunFixture {
         expect(fixture.composer.cacheControl().text, "no-store")
         expect(fixture.composer.etag().text, "")
         expect(fixture.composer.report().text, "")
+    }
+
+    /// A step that lacks its input is over before its turn; that is nobody else's turn.
+    @Test func whatCannotBeDoneDoesNotLetOthersPass() throws {
+        var fixture = try RunFixture(
+            writing(part("a", "/a", optional: true), step("b"), step("c", "/{a.x}", optional: true), step("d")))
+        expect(fixture.sent(), [.start(0)])
+        fixture.answer(0, "{}", status: 500)
+        expect(fixture.sent(), [.cancel(0), .start(1)])
+        fixture.answer(1, "1")
+        expect(fixture.sent(), [.start(3)])
+        expect(
+            fixture.report,
+            "a;state=failed;status=500, b;state=done;status=200, c;state=not_started;reason=missing_input, "
+                + "d;state=unknown")
     }
 
     @Test func aStepThatMayFailIsGotOver() throws {

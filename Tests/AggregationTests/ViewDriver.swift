@@ -80,6 +80,7 @@ final class ViewDriver {
         var model = ViewModel(spec, query: query, calls: calls, isLoose: isLoose)
         let expected = model.end(timeout: timeout, abandoned: abandoned)
         check(expected)
+        checkReport()
         if case .view(let isPartial) = expected, complaints.isEmpty { checkView(&model, isPartial) }
         return complaints + model.complaints
     }
@@ -118,6 +119,10 @@ final class ViewDriver {
         }) {
             complaints.append("part \(part) asks twice for \(seen.target)")
         }
+        if let other = scripts.keys.first(where: { spec.parts[part].isStep || spec.parts[run.part(of: $0)].isStep }) {
+            complaints.append("\(call) is started beside \(other), and one of them writes")
+        }
+        run.requestSent(call)
         places[call] = calls.count
         calls.append(seen)
         scripts[call] = script(part)
@@ -163,7 +168,9 @@ final class ViewDriver {
             return Script(
                 moves: moves + [.begin(status)], result: .failed(PartFailure(.badStatus, status: status)))
         case 4, 5:
-            let invalid = answers.invalidText(insteadOf: answer)
+            var invalid = answers.invalidText(insteadOf: answer)
+            // Nothing at all is an answer to a step.
+            if spec.parts[part].isStep, invalid.isEmpty { invalid = Array("{".utf8) }
             return Script(moves: moves + [begin, .bytes(invalid), .end], result: .failed(PartFailure(.invalidJSON)))
         case 6: return Script(moves: moves + [begin, .unusable], result: .failed(PartFailure(.invalidJSON)))
         case 7: return Script(moves: moves + [begin, .length], result: .failed(PartFailure(.tooLarge)))
@@ -208,6 +215,7 @@ final class ViewDriver {
         switch move {
         case .begin(let status):
             log.append("\(tick) \(call) \(status)")
+            calls[place].status = status
             run.answerBegan(call, status: status)
         case .unusable: run.answerIsUnusable(call, .invalidJSON)
         case .length: run.answerHas(contentLength: .max, call)
@@ -252,6 +260,23 @@ final class ViewDriver {
         default: isRight = false
         }
         if !isRight { complaints.append("the outcome is \(String(describing: found)), not \(expected)") }
+    }
+
+    /// What is told of each step has to follow from what was seen of its calls.
+    private func checkReport() {
+        for part in spec.parts.indices where spec.parts[part].isStep {
+            let own = calls.filter { $0.part == part }
+            let report = run.report(of: part)
+            let isRight: Bool
+            switch report.state {
+            case .done: isRight = own.allSatisfy { 200...299 ~= $0.status }
+            case .failed: isRight = !own.isEmpty && own.allSatisfy { $0.status > 0 }
+            case .unknown: isRight = own.contains { $0.status == 0 }
+            case .notStarted: isRight = own.isEmpty
+            }
+            let values = report.values.map { $0.done == own.count { 200...299 ~= $0.status } } ?? true
+            if !isRight || !values { complaints.append("part \(part) is told to be \(report): \(own)") }
+        }
     }
 
     private func checkView(_ model: inout ViewModel, _ isPartial: Bool) {

@@ -46,8 +46,14 @@ struct ViewGenerator {
         }
         // Parts need not stand behind those that they wait for.
         var places = Array(parts.indices)
-        places.shuffle(using: &random)
+        let writes = random.chance(30)
+        // Steps need their order, most of the time.
+        if !writes || random.chance(10) { places.shuffle(using: &random) }
         parts = moved(to: places)
+        for index in parts.indices where writes && random.chance(40) {
+            parts[index].isStep = true
+            if parts[index].fanOut?.isBatch == false { parts[index].fanOut?.concurrency = 1 }
+        }
         var spec = ViewSpec(parts: parts)
         spec.conflicts = random.pick([.first, .first, .last, .error])
         spec.namesErrors = random.chance(40)

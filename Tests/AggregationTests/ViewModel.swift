@@ -14,6 +14,8 @@ struct SeenCall {
     var body: [UInt8]
     var start: Int
     var end: Int?
+    /// The last status that came, 0 for none.
+    var status: UInt16 = 0
     var result = End.none
 }
 
@@ -74,7 +76,8 @@ struct ViewModel {
         var done: Set<Int> = []
         while done.count < spec.parts.count {
             let next = spec.parts.indices.first {
-                !done.contains($0) && done.isSuperset(of: spec.parts[$0].dependencies)
+                !done.contains($0)
+                    && done.isSuperset(of: spec.parts[$0].dependencies + spec.predecessors(of: $0))
             }
             guard let next else { break }
             evaluate(next)
@@ -111,7 +114,9 @@ struct ViewModel {
 
     private func ending(_ part: Int) -> (status: UInt16, part: Int, failure: PartFailure)? {
         guard let failure = states[part].failure else { return nil }
-        let hasInput = spec.parts[part].path.contains(where: \.isInput)
+        let isInBody =
+            spec.parts[part].body?.references.contains { if case .query = $0 { true } else { false } } == true
+        let hasInput = spec.parts[part].path.contains(where: \.isInput) || spec.parts[part].isStep && isInBody
         let isOfMany = spec.parts[part].fanOut != nil
         let status: UInt16
         switch (failure.reason, failure.status) {
@@ -134,8 +139,9 @@ struct ViewModel {
             fail(part, PartFailure(.missingInput), at: time)
             return
         }
-        guard needed.allSatisfy(\.isAnswered) else { return }
-        let ready = needed.compactMap(\.time).max() ?? 0
+        let before = spec.predecessors(of: part).map { states[$0] }
+        guard needed.allSatisfy(\.isAnswered), before.allSatisfy({ $0.time != nil }) else { return }
+        let ready = (needed + before).compactMap(\.time).max() ?? 0
         guard let fanOut = spec.parts[part].fanOut else {
             askOnce(part, [], at: ready)
             return

@@ -53,6 +53,7 @@ import Testing
             var text = "\(number) \(part.name): \(part.method) \(part.path)"
             for field in part.headers { text += " \(field.name): \(field.value)" }
             if let body = part.body { text += " body \(body)" }
+            if part.isStep { text += " writes" }
             if part.isOptional { text += " optional \(part.defaultValue)" }
             if !part.pick.tokens.isEmpty { text += " pick \(part.pick)" }
             if part.members != .all { text += " \(part.members)" }

@@ -68,6 +68,8 @@ struct ViewSpec {
         var path: [Piece]
         var header: [Piece]?
         var body: Form?
+        /// Whether it writes, and so runs alone.
+        var isStep = false
         var isOptional = false
         var defaultValue = ModelValue.null
         var pick: [String] = []
@@ -89,6 +91,10 @@ struct ViewSpec {
 
     var parts: [Part]
     var output: Form?
+    /// Whom a part waits for beside those whose answers it needs: what stands before it, if one of the two writes.
+    func predecessors(of part: Int) -> [Int] {
+        parts.indices.filter { $0 < part && (parts[$0].isStep || parts[part].isStep) }
+    }
     var conflicts = AggregateDefinition.Conflicts.first
     var namesErrors = false
 }
@@ -145,6 +151,7 @@ extension ViewSpec {
             made.method = "POST"
             made.body = json(body)
         }
+        made.isStep = part.isStep
         made.isOptional = part.isOptional
         made.defaultValue = part.defaultValue.configured
         made.pick = JSONPointer(part.pick)

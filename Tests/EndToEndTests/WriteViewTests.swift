@@ -194,6 +194,29 @@ extension EndToEnd {
             #expect(Self.calls(orders) == ["GET /carts/9", "POST /reservations"])
         }
 
+        @Test("A drain that is over says what was done, too")
+        func shuttingDown() throws {
+            let orders = try Self.orders()
+            let payments = try StubUpstream { connection in
+                _ = try connection.request()
+                try connection.awaitEnd()
+            }
+            let gateway = try GatewayProcess(
+                GatewaySetup().upstream("orders", orders).upstream("payments", payments)
+                    .gateway(#""timeouts": {"drain": "200ms"}"#)
+                    .route(Self.view.replacing("CHARGE", with: "10s").replacing("METHOD", with: "POST")))
+            let client = try gateway.client().request("POST /checkout/9")
+            _ = try payments.requests(1)
+            gateway.process.signal(SIGTERM)
+            let answer = try client.response()
+            #expect(answer.status == 503, "\(client.transcript)")
+            #expect(answer.json["cause"] as? String == "shutting_down", "\(client.transcript)")
+            #expect(
+                answer["banyan-parts"]
+                    == "cart;state=done;status=200, reserve;state=done;status=201, charge;state=unknown, "
+                    + "mail;state=not_started", "\(client.transcript)")
+        }
+
         @Test("A step for many values takes one after the other and stops at the first that fails")
         func fanOut() throws {
             let orders = try Self.orders()
