@@ -13,6 +13,13 @@ extension AggregateRun {
         if isRunning(call) { calls[call].wasSent = false }
     }
 
+    /// Whether a step may have changed something, so that asking for the view once more is not the same as asking once.
+    package var mayHaveWritten: Bool {
+        guard let plan else { return false }
+        for call in 0..<calls.count where calls[call].wasSent && plan.parts[calls[call].part].isStep { return true }
+        return false
+    }
+
     /// What a part has come to.
     package func report(of part: Int) -> PartReport {
         guard let plan else { return PartReport(state: .notStarted) }

@@ -203,6 +203,9 @@ final class AggregateExchange {
     /// Whether what the parts have come to belongs into an answer: something may have been done by then.
     var owesReport: Bool { plan?.plan.isWrite == true && run.hasStarted }
 
+    /// Whether nobody should ask for the view again without a thought.
+    var mayHaveWritten: Bool { run.mayHaveWritten }
+
     /// Appends what each part has come to as a field.
     func appendReport(to fields: inout ByteBuffer) {
         fields.append("Banyan-Parts: ")

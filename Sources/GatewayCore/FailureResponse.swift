@@ -79,7 +79,8 @@ extension Exchange {
             reportedView?.appendReport(toDocument: &body)
             beginHead(status: status)
             output.append("Content-Type: application/problem+json\r\n")
-            if let seconds = answer.retryAfter {
+            // Clients may take it for leave to repeat the request, and do so by themselves.
+            if let seconds = answer.retryAfter, reportedView?.mayHaveWritten != true {
                 output.append("Retry-After: ")
                 output.appendDecimal(seconds)
                 output.append("\r\n")

@@ -125,7 +125,8 @@ extension AccessLogRecord {
         state: StaticString
     ) {
         addPart(
-            name: name.span, upstream: upstream.span, status: status, cause: cause.span, duration: duration, state: state)
+            name: name.span, upstream: upstream.span, status: status, cause: cause.span, duration: duration,
+            state: state)
     }
 }
 

@@ -211,6 +211,7 @@ extension EndToEnd {
             let answer = try client.response()
             #expect(answer.status == 503, "\(client.transcript)")
             #expect(answer.json["cause"] as? String == "shutting_down", "\(client.transcript)")
+            #expect(answer["retry-after"] == nil, "\(client.transcript)")
             #expect(
                 answer["banyan-parts"]
                     == "cart;state=done;status=200, reserve;state=done;status=201, charge;state=unknown, "
@@ -243,6 +244,32 @@ extension EndToEnd {
             #expect(try Self.parts(answer)[1] == "free failed 409 1 3", "\(answer)")
             #expect(Self.calls(stock) == ["PUT /stock/1", "PUT /stock/2"])
             #expect(Self.calls(orders) == ["GET /carts/9"])
+        }
+
+        @Test("explain shows the order, and what is out of order has a place in the file")
+        func order() throws {
+            let setup = GatewaySetup().upstream("orders", url: "http://127.0.0.1:1")
+                .upstream("payments", url: "http://127.0.0.1:1")
+            func run(_ words: String..., route: String) throws -> String {
+                let folder = try TemporaryFolder()
+                try folder.write("routes.json", setup.route(route).text)
+                try folder.write("flags.json", GatewayProcess.noFlags)
+                let process = try RunningProcess(
+                    Binaries.path("banyan"), [words[0], "-c", folder.file("routes.json")] + words.dropFirst())
+                _ = try process.end()
+                return process.transcript
+            }
+            let view = Self.view.replacing("CHARGE", with: "1s").replacing("METHOD", with: "POST")
+            let told = try run("explain", "POST /checkout/9", route: view)
+            #expect(told.contains(/part cart +at once: GET/), "\(told)")
+            #expect(told.contains(/part reserve +after cart: POST \/reservations to .*, writes/), "\(told)")
+            #expect(told.contains(/part charge +after reserve: POST/), "\(told)")
+            #expect(told.contains(/part mail +after charge: POST .*, writes, optional/), "\(told)")
+            let wrong = try run("check", route: view.replacing("/carts/{id}", with: "/carts/{charge.id}"))
+            #expect(
+                wrong.contains(
+                    /routes\.json:\d+:\d+: \/routes\/0\/aggregate\/cart\/get: "cart" needs "charge", which stands/),
+                "\(wrong)")
         }
 
         @Test("A view for all methods or of both kinds is told to decide")
