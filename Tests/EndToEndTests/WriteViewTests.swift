@@ -26,7 +26,7 @@ extension EndToEnd {
               "reserve": {"from": "orders", "request": {
                 "method": "POST", "path": "/reservations", "body": {"cart": "{cart.id}"},
                 "headers": {"Idempotency-Key": "{header.idempotency-key}-reserve"}}},
-              "charge": {"from": "payments", "timeout": "CHARGE", "request": {
+              "charge": {"from": "payments", "timeout": "CHARGE", "optional": OPTIONAL, "request": {
                 "method": "METHOD", "path": "/charges/{reserve.id}",
                 "headers": {"Idempotency-Key": "{header.idempotency-key}-charge", "If-Match": "{header.if-match}"}}},
               "mail": {"from": "orders", "optional": true, "request": {"method": "POST", "path": "/mails"}}
@@ -34,11 +34,19 @@ extension EndToEnd {
             """#
 
         private static func gateway(
-            _ orders: StubUpstream, _ payments: StubUpstream, charge: String = "10s", method: String = "POST"
+            _ orders: StubUpstream, _ payments: StubUpstream, charge: String = "10s", method: String = "POST",
+            isOptional: Bool = false
         ) throws -> GatewayProcess {
-            let view = view.replacing("CHARGE", with: charge).replacing("METHOD", with: method)
+            let view = view(charge: charge, method: method, isOptional: isOptional)
             return try GatewayProcess(
                 GatewaySetup().upstream("orders", orders).upstream("payments", payments).route(view))
+        }
+
+        private static func view(
+            charge: String = "10s", method: String = "POST", isOptional: Bool = false
+        ) -> String {
+            view.replacing("CHARGE", with: charge).replacing("METHOD", with: method)
+                .replacing("OPTIONAL", with: "\(isOptional)")
         }
 
         private static func calls(_ stub: StubUpstream) -> [String] {
@@ -100,8 +108,10 @@ extension EndToEnd {
             }
         }
 
-        @Test("A failure says what was done, and nothing is done after it", arguments: Fault.allCases)
-        func failed(fault: Fault) throws {
+        @Test(
+            "A failure says what was done, and nothing is done after it, unless the part may fail",
+            arguments: Fault.allCases, [false, true])
+        func failed(fault: Fault, isOptional: Bool) throws {
             let orders = try Self.orders()
             let payments = try StubUpstream { connection in
                 while try connection.request() != nil {
@@ -119,8 +129,20 @@ extension EndToEnd {
                 }
             }
             if fault == .refused { payments.stop() }
-            let gateway = try Self.gateway(orders, payments, charge: fault == .silent ? "300ms" : "10s")
+            let gateway = try Self.gateway(
+                orders, payments, charge: fault == .silent ? "300ms" : "10s", isOptional: isOptional)
             let answer = try gateway.exchange("POST /checkout/9")
+            if isOptional {
+                #expect(answer.status == 200 && answer.json["charge"] is NSNull, "\(answer)")
+                #expect(answer["banyan-partial"]?.hasPrefix("charge;reason=") == true, "\(answer)")
+                #expect(
+                    answer["banyan-parts"]
+                        == "cart;state=done;status=200, reserve;state=done;status=201, charge;state=\(fault.state), "
+                        + "mail;state=done;status=204", "\(answer)")
+                #expect(Self.calls(orders).last == "POST /mails")
+                #expect(payments.requests.count == (fault == .refused ? 0 : 1))
+                return
+            }
             #expect(answer.status == fault.status, "\(answer)")
             #expect(answer["content-type"] == "application/problem+json", "\(answer)")
             #expect(
@@ -204,7 +226,7 @@ extension EndToEnd {
             let gateway = try GatewayProcess(
                 GatewaySetup().upstream("orders", orders).upstream("payments", payments)
                     .gateway(#""timeouts": {"drain": "200ms"}"#)
-                    .route(Self.view.replacing("CHARGE", with: "10s").replacing("METHOD", with: "POST")))
+                    .route(Self.view()))
             let client = try gateway.client().request("POST /checkout/9")
             _ = try payments.requests(1)
             gateway.process.signal(SIGTERM)
@@ -259,7 +281,7 @@ extension EndToEnd {
                 _ = try process.end()
                 return process.transcript
             }
-            let view = Self.view.replacing("CHARGE", with: "1s").replacing("METHOD", with: "POST")
+            let view = Self.view()
             let told = try run("explain", "POST /checkout/9", route: view)
             #expect(told.contains(/part cart +at once: GET/), "\(told)")
             #expect(told.contains(/part reserve +after cart: POST \/reservations to .*, writes/), "\(told)")

@@ -250,6 +250,27 @@ import Testing
         #expect(first.streams.count == 1)
     }
 
+    /// What is to be sent once is sent again where it was refused unread, and not where its connection is lost.
+    @Test(arguments: [true, false], carriers)
+    func aRequestForOnceIsRepeatedOnlyUnread(isRefused: Bool, carrier: UpstreamCarrier) throws {
+        let isRepeated = carrier == .http2 && isRefused
+        let bench = try UpstreamBench(carrier)
+        let attempt = RecordingAttempt()
+        attempt.method = .put
+        attempt.isOnceOnly = true
+        bench.start(attempt)
+        let first = try HTTP2Peer(bench)
+        let stream = try first.requests(1)[0]
+        if isRefused { first.reset(stream, refusedStream) } else { first.end.close() }
+        if isRepeated {
+            let second = try HTTP2Peer(bench)
+            second.answer(try second.requests(1)[0], "again")
+        }
+        #expect(bench.drive { attempt.isOver })
+        #expect(attempt.outcome == (isRepeated ? .ended : .failed(.closed)))
+        #expect(!bench.hasNewcomer)
+    }
+
     /// One stream that is reset leaves the others alone.
     @Test(arguments: carriers)
     func aResetEndsOneStreamOnly(_ carrier: UpstreamCarrier) throws {

@@ -33,6 +33,23 @@ import Testing
         #expect(bench.upstream.endpoints[0].active == 0)
     }
 
+    /// Whoever has to know what was done has a request sent once, whatever its method.
+    @Test(arguments: [Method.get, .put], UpstreamCarrier.http1)
+    func aRequestForOnceIsNotRepeated(method: Method, over carrier: UpstreamCarrier) throws {
+        let bench = try UpstreamBench(carrier)
+        let peer = try bench.warmUp()
+        let attempt = RecordingAttempt()
+        attempt.method = method
+        attempt.isOnceOnly = true
+        if method == .put { (attempt.framing, attempt.body) = (.length(9), "kept body") }
+        bench.start(attempt)
+        try #require(peer.receives(attempt.body ?? "\r\n\r\n"))
+        peer.close()
+        #expect(bench.drive { attempt.isOver })
+        #expect(attempt.outcome == .failed(.closed) && attempt.heads == 1)
+        #expect(!bench.hasNewcomer)
+    }
+
     /// A body that goes on while there is no connection is not lost, and its paused source hears when it may go on.
     @Test(arguments: UpstreamCarrier.http1)
     func aBodyGoesOnAfterItsConnectionWasReplaced(over carrier: UpstreamCarrier) throws {
