@@ -45,6 +45,8 @@ final class AggregateExchange {
     private var body = ByteBuffer()
     /// By the numbers of calls.
     private var attempts: [PartAttempt] = []
+    /// How many of them know nothing of earlier views. Calls beyond were not started: their requests could not be written.
+    private var readyAttempts = 0
     private lazy var deadline = ViewDeadline(self)
     private var isPerforming = false
     private var isMeasured = false
@@ -68,7 +70,8 @@ final class AggregateExchange {
         self.plan = plan
         if exchange.isRecorded { exchange.beginComposition() }
         isMeasured = exchange.snapshot?.measuresTime == true
-        for number in plan.plan.parts.indices { attempt(number).forget(measuring: isMeasured) }
+        readyAttempts = 0
+        ready(plan.plan.parts.count)
         run.prepare(plan.plan, served: servedByBase(plan))
         run.isStrict = exchange.handlesStrictly
         exchange.head.fill(
@@ -86,9 +89,9 @@ final class AggregateExchange {
         while let action = run.nextAction() {
             switch action {
             case .start(let call):
-                if let plan, call >= plan.plan.parts.count { attempt(call).forget(measuring: isMeasured) }
-                attempt(call).start()
-            case .cancel(let call): attempt(call).stop()
+                ready(call + 1)
+                attempts[call].start()
+            case .cancel(let call): attempts[call].stop()
             case .finished: respond()
             }
         }
@@ -108,10 +111,13 @@ final class AggregateExchange {
         return served
     }
 
-    /// What carries out the call of this number.
-    private func attempt(_ call: Int) -> PartAttempt {
-        while attempts.count <= call { attempts.append(PartAttempt(self, number: attempts.count)) }
-        return attempts[call]
+    /// Makes sure of what carries out the first `count` calls.
+    private func ready(_ count: Int) {
+        while readyAttempts < count {
+            if attempts.count == readyAttempts { attempts.append(PartAttempt(self, number: readyAttempts)) }
+            attempts[readyAttempts].forget(measuring: isMeasured)
+            readyAttempts += 1
+        }
     }
 
     /// Ends what runs, without an answer.
@@ -227,7 +233,7 @@ final class AggregateExchange {
     var slowestTimes: (times: AttemptTimes, over: UInt64)? {
         var slowest = -1
         var over: UInt64 = 0
-        for call in 0..<run.callCount where attempts[call].times.endedAt > 0 {
+        for call in 0..<readyAttempts where attempts[call].times.endedAt > 0 {
             if slowest < 0 || attempts[call].duration > attempts[slowest].duration { slowest = call }
             over = max(over, attempts[call].times.endedAt)
         }
@@ -236,7 +242,7 @@ final class AggregateExchange {
 
     /// Whether a part was carried by a second connection.
     var tookSecondConnection: Bool {
-        attempts.prefix(run.callCount).contains { $0.wasReplaced }
+        attempts.prefix(readyAttempts).contains { $0.wasReplaced }
     }
 
     /// Counts what became of the parts.
@@ -265,7 +271,7 @@ final class AggregateExchange {
     /// The upstream that a part was asked of, -1 for none, and how long it took; where it fans out, its longest call.
     private func longestCall(of part: Int) -> (upstream: Int, duration: UInt64) {
         var found = (upstream: -1, duration: UInt64(0))
-        for call in 0..<run.callCount where run.part(of: call) == part && attempts[call].upstream >= 0 {
+        for call in 0..<readyAttempts where run.part(of: call) == part && attempts[call].upstream >= 0 {
             found = (attempts[call].upstream, max(found.duration, attempts[call].duration))
         }
         return found
@@ -276,7 +282,7 @@ final class AggregateExchange {
     /// Tells of each part that was asked for.
     func eachCall(_ body: (RecordedAttempt, Int) -> Void) {
         var number = 0
-        for attempt in attempts.prefix(run.callCount) where attempt.span.start > 0 {
+        for attempt in attempts.prefix(readyAttempts) where attempt.span.start > 0 {
             number += 1
             body(attempt, number)
         }
@@ -286,6 +292,7 @@ final class AggregateExchange {
     func finish() {
         plan = nil
         run.reset()
+        readyAttempts = 0
         if attempts.count > Self.keptAttempts { attempts.removeLast(attempts.count - Self.keptAttempts) }
     }
 
