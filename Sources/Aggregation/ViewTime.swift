@@ -7,9 +7,9 @@ package enum ViewTime: Equatable {
     /// Nothing is left that a part could use.
     case none
 
-    /// What `part`, whose own time this is, gets of a view that has `left` milliseconds for its parts.
+    /// What a call of a part gets that has `part` milliseconds left of its own time, in a view that has `left` for its parts.
     package init(part: UInt64, left: UInt64) {
-        self = left == 0 ? .none : part < left ? .own(part) : .shared(left)
+        self = left == 0 || part == 0 ? .none : part < left ? .own(part) : .shared(left)
     }
 
     /// Of the time of a whole view the milliseconds for its parts: the rest is kept to put the view together and to send

@@ -134,6 +134,9 @@ final class AggregateExchange {
         return deadline.deadline > now ? deadline.deadline - now : 0
     }
 
+    /// Milliseconds that a part has left of its own time, which begins with its first call.
+    func timeLeft(of part: Int, _ timeout: UInt64) -> UInt64 { attempts[part].partTimeLeft(timeout) }
+
     fileprivate func timeIsOver() {
         run.viewTimedOut()
         perform()

@@ -18,6 +18,8 @@ final class PartAttempt: RecordedAttempt {
     private var obstacle: PartFailure.Reason?
     private var meter = AttemptMeter()
     private var begunAt: UInt64 = 0
+    /// When the time of the part is over whose first attempt it is; 0 before that has begun.
+    private var partEndsAt: UInt64 = 0
     /// Nanoseconds until the part was answered or given up.
     private(set) var duration: UInt64 = 0
 
@@ -36,12 +38,19 @@ final class PartAttempt: RecordedAttempt {
         forgetTimes(measuring: isMeasured)
         forgetSpan()
         duration = 0
+        partEndsAt = 0
+    }
+
+    /// Milliseconds that the part has left whose first attempt it is. All calls of a part share its time.
+    func partTimeLeft(_ timeout: UInt64) -> UInt64 {
+        if partEndsAt == 0 { partEndsAt = loop.now &+ timeout }
+        return partEndsAt > loop.now ? partEndsAt - loop.now : 0
     }
 
     func start() {
         guard let plan = view.plan, let snapshot = view.exchange.snapshot else { return }
         let exchange = view.exchange
-        switch ViewTime(part: plan.plan.parts[part].timeout, left: view.timeLeft) {
+        switch ViewTime(part: view.timeLeft(of: part, plan.plan.parts[part].timeout), left: view.timeLeft) {
         case .own(let time): deadline.schedule(after: time)
         // The view's own deadline ends the part, too.
         case .shared: deadline.cancel()

@@ -15,7 +15,7 @@ import Testing
     @Test(
         arguments: [
             (2000, 4950, .own(2000)), (2000, 2000, .shared(2000)), (2000, 1, .shared(1)), (2000, 0, .none),
-            (1, 0, .none),
+            (1, 0, .none), (0, 1, .none), (0, 0, .none),
         ] as [(UInt64, UInt64, ViewTime)])
     func aPartGetsWhatIsLeft(_ part: UInt64, _ left: UInt64, _ expected: ViewTime) {
         #expect(ViewTime(part: part, left: left) == expected)

@@ -53,5 +53,23 @@ extension EndToEnd {
             #expect(upstreams == [nil, "service", nil], "\(lines)")
         }
 
+        @Test("All calls of a part share its time")
+        func time() throws {
+            let list = try StubUpstream.answering { _ in Self.json("[1,2,3,4,5]") }
+            let service = try StubUpstream { connection in
+                guard let request = try connection.request() else { return }
+                if request.target == "/1" {
+                    try connection.send(Self.json("0"))
+                    _ = try connection.request()
+                }
+                try connection.awaitEnd()
+            }
+            let gateway = try Self.gateway(list, service, #""concurrency": 1, "timeout": "400ms""#)
+            let answer = try gateway.exchange("GET /view")
+            let text = #"{"list":[1,2,3,4,5],"all":{"1":0,"2":null,"3":null,"4":null,"5":null}}"#
+            #expect(answer.text == text, "\(answer)")
+            #expect(answer["banyan-partial"] == "all;reason=timeout;values=4", "\(answer)")
+            #expect(service.requests.map(\.target) == ["/1", "/2"], "for the others there is no time left")
+        }
     }
 }
