@@ -210,7 +210,9 @@ final class PartAttempt: RecordedAttempt {
 
     override func failed(_ failure: UpstreamFailure) {
         if failure.nothingWasSent { view.run.requestLost(number) }
-        fail(PartFailure(PartFailure.Reason(failure)), AttemptEnd(failure, of: self))
+        let end = AttemptEnd(failure, of: self)
+        // A body that falls silent is cut for who passes it on; here nothing was, and it is the time that was over.
+        fail(PartFailure(end == .idleTimeout ? .timeout : PartFailure.Reason(failure)), end)
     }
 }
 

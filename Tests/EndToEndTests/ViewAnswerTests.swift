@@ -6,7 +6,7 @@ extension EndToEnd {
     @Suite
     struct ViewAnswers {
         /// What the gzip command makes of a text.
-        private static func gzip(_ text: String) throws -> [UInt8] {
+        static func gzip(_ text: String) throws -> [UInt8] {
             let command = Process()
             command.executableURL = URL(filePath: "/bin/gzip")
             command.arguments = ["-c9"]
