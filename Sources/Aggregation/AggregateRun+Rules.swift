@@ -32,11 +32,39 @@ extension AggregateRun {
         }
         for part in 0..<records.count where isOpen(part) && !(part == 0 && holdsBase) { return }
         if holdsBase { records[0].state = .skipped }
-        var isPartial = false
-        for part in 0..<records.count where records[part].failure != nil && !plan.parts[part].replaces {
-            isPartial = true
+        finish(.view(isPartial: isPartial(plan)))
+    }
+
+    /// The time of the whole view is over: optional parts get their defaults, a required one that is missing fails it.
+    /// Of parts that fan out, values that were answered stay.
+    package mutating func viewTimedOut() {
+        guard outcome == nil, let plan else { return }
+        let timeout = PartFailure(.timeout)
+        // What the base has in the place of a part that is not there would come too late.
+        for part in 0..<records.count where isOpen(part) && plan.parts[part].replaces { holdsBase = false }
+        if holdsBase { records[0].state = .skipped }
+        for part in 0..<records.count where isOpen(part) && isRequired(part, of: plan) {
+            cancelCalls(of: part)
+            _ = mark(part, timeout)
+            return
         }
-        finish(.view(isPartial: isPartial))
+        for part in 0..<records.count where isOpen(part) {
+            cancelCalls(of: part)
+            if records[part].state == .running, !records[part].values.isEmpty {
+                failOpenValues(of: part, timeout)
+                complete(part)
+            } else {
+                records[part].state = .failed
+                records[part].failure = timeout
+            }
+        }
+        finish(.view(isPartial: isPartial(plan)))
+    }
+
+    /// Whether something is missing in whose place the base has nothing.
+    private func isPartial(_ plan: AggregatePlan) -> Bool {
+        for part in 0..<records.count where records[part].failure != nil && !plan.parts[part].replaces { return true }
+        return false
     }
 
     /// Begins with a part whose inputs are there.

@@ -330,29 +330,6 @@ package struct AggregateRun: ~Copyable {
         fail(call, failure, isInFlight: false)
     }
 
-    /// The time of the whole view is over: optional parts get their defaults, a required one that is missing fails it.
-    /// Of parts that fan out, values that were answered stay.
-    package mutating func viewTimedOut() {
-        guard outcome == nil, let plan else { return }
-        let timeout = PartFailure(.timeout)
-        for part in 0..<records.count where isOpen(part) && isRequired(part, of: plan) && !(part == 0 && holdsBase) {
-            cancelCalls(of: part)
-            _ = mark(part, timeout)
-            return
-        }
-        for part in 0..<records.count where isOpen(part) {
-            cancelCalls(of: part)
-            if records[part].state == .running, !records[part].values.isEmpty {
-                failOpenValues(of: part, timeout)
-                complete(part)
-            } else {
-                records[part].state = .failed
-                records[part].failure = timeout
-            }
-        }
-        finish(.view(isPartial: true))
-    }
-
     /// The client has left.
     package mutating func abandon() {
         if outcome == nil { finish(.abandoned) }
@@ -371,7 +348,7 @@ package struct AggregateRun: ~Copyable {
     func isOpen(_ part: Int) -> Bool { records[part].state == .waiting || records[part].state == .running }
 
     /// Stops the calls of a part.
-    private mutating func cancelCalls(of part: Int) {
+    mutating func cancelCalls(of part: Int) {
         if records[part].running == 0 { return }
         for call in 0..<calls.count where calls[call].part == part && calls[call].isRunning { cancel(call) }
     }

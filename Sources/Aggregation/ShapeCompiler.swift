@@ -24,9 +24,7 @@ struct ShapeCompiler {
                 } else if let into = parts[index].definition.into {
                     parts[index].host = try join(index, into, parts)
                 } else if hasBase, !hasOutput, index > 0 {
-                    // Beside what it replaces, a view can add to its base.
-                    _ = drafts[0].join(parts[index].definition.name, part: index, key: nil)
-                    parts[index].host = 0
+                    parts[index].host = try add(index, parts)
                 }
             } catch {
                 issues.append(error)
@@ -82,6 +80,20 @@ struct ShapeCompiler {
 
     // MARK: - Joins
 
+    /// Makes a part a member of the base: beside what it replaces, a view can add to it.
+    private func add(_ index: Int, _ parts: [PartDraft]) throws(AggregateIssue) -> Int {
+        let part = parts[index].definition
+        if part.isMerged {
+            let message = "the view is the answer of \"base\": \"merge\" has no meaning beside it, \"into\" has"
+            throw AggregateIssue(part: part.name, key: "merge", message: message)
+        }
+        guard drafts[0].join(part.name, part: index, key: nil) else {
+            let message = "another part stands at \"/\(part.name)\" of the base already"
+            throw AggregateIssue(part: part.name, key: "name", message: message)
+        }
+        return 0
+    }
+
     /// Puts a part into another one, and says into which.
     private func join(_ index: Int, _ into: String, _ parts: [PartDraft]) throws(AggregateIssue) -> Int {
         let name = parts[index].definition.name
@@ -97,6 +109,9 @@ struct ShapeCompiler {
             throw failure("there is no part \"\(path.part)\"" + (hint.map { ", did you mean \"\($0)\"?" } ?? ""))
         }
         guard host != index else { throw failure("a part cannot be put into itself") }
+        if parts[host].definition.replaces?.isEmpty == true {
+            throw failure("\"\(path.part)\" stands for the whole base, and is not always asked: put it into \"base\"")
+        }
         guard case .named(let member)? = path.steps.popLast() else {
             throw failure("expected the name of a member at the end of \"\(into)\"")
         }

@@ -101,7 +101,7 @@ package struct ViewComposer: ~Copyable {
         body.append("\"_errors\":{")
         var isFirst = true
         for part in plan.parts.indices {
-            guard let failure = run.failure(of: part) else { continue }
+            guard let failure = run.failure(of: part), !run.fellBack(part) else { continue }
             if !isFirst { body.append(UInt8(ascii: ",")) }
             isFirst = false
             body.append(contentsOf: plan.parts[part].label)

@@ -54,8 +54,10 @@ extension ViewWriter {
         guard let found = run.answers[call].index.find(key, from: place, in: run.answers[call].body.span) else {
             return nil
         }
+        let node = run.answers[call].index[found]
+        guard node.kind == .string || node.kind == .number else { return nil }
         var text = ByteBuffer()
-        guard run.answers[call].appendText(of: run.answers[call].index[found], to: &text) else { return nil }
+        _ = run.answers[call].appendText(of: node, to: &text)
         return run.values.find(text.span, in: run.records[part].values)
     }
 

@@ -127,6 +127,10 @@ struct AnswerGenerator {
         }
         var ways = patterns.filter { !$0.isName || $0.steps.count > 1 }.map { pick + $0.steps }
         ways += spec.parts.compactMap { $0.fanOut?.source == part ? $0.fanOut?.steps : nil }
+        if part == 0 || definition.replacing == .whole {
+            let replaced = spec.parts.filter { $0.replacing == .place }.compactMap(\.join)
+            ways += replaced.map { pick + $0.place + [.name($0.member)] }
+        }
         let references = spec.parts.flatMap(\.references) + (spec.output?.references ?? [])
         for case .part(part, let tokens) in references where !tokens.isEmpty { ways.append(tokens.map { .name($0) }) }
         return ways

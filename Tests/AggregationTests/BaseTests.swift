@@ -157,6 +157,92 @@ import Testing
         expect(fixture.view(), #"{"id":1,"more":{"a":1}}"#)
     }
 
+    /// What the base says in a part's place needs the base, which was not asked for as long as the part could answer.
+    @Test func whenTheTimeIsOverTheBaseIsMissingToo() throws {
+        func begin() throws -> RunFixture {
+            var view = AggregateDefinition(parts: [
+                part("base", "/b"), Self.replacing("task", "", "/t"), Self.replacing("user", "/user", "/u"),
+                part("more", "/m", optional: true),
+            ])
+            (view.hasBase, view.namesErrors) = (true, true)
+            return try Self.begin(AggregatePlan(view), served: 0)
+        }
+        for answered in [[], [1], [2], [2, 3]] {
+            var fixture = try begin()
+            expect(fixture.actions(), [.start(1), .start(2), .start(3)])
+            for number in answered { fixture.answer(number, "{}") }
+            fixture.run.viewTimedOut()
+            expect(fixture.outcome, .failed(status: 504, part: 0, PartFailure(.timeout)))
+        }
+        // Nothing of the base is missing.
+        var fixture = try begin()
+        _ = fixture.actions()
+        fixture.answer(1, #"{"id":1}"#)
+        fixture.answer(2, "2")
+        fixture.run.viewTimedOut()
+        expect(fixture.outcome, .view(isPartial: true))
+        expect(fixture.view(), #"{"id":1,"user":2,"more":null,"_errors":{"more":{"reason":"timeout"}}}"#)
+        expect(fixture.composer.partial().text, "more;reason=timeout")
+    }
+
+    /// It is whole, whenever the part failed: only what nobody answered makes a view partial.
+    @Test func aViewThatHasFallenBackIsNotPartial() throws {
+        var view = AggregateDefinition(parts: [
+            part("base", "/b"), Self.replacing("user", "/user", "/u"), part("more", "/m", optional: true),
+        ])
+        (view.hasBase, view.namesErrors) = (true, true)
+        var late = try Self.begin(AggregatePlan(view), served: 0)
+        late.answer(0, #"{"user":0}"#)
+        late.answer(2, "1")
+        late.run.viewTimedOut()
+        expect(late.outcome, .view(isPartial: false))
+        expect(late.view(), #"{"user":0,"more":1}"#)
+        #expect(!late.composer.etag().text.isEmpty)
+
+        var both = try Self.begin(AggregatePlan(view), served: 0)
+        both.answer(0, #"{"user":0}"#)
+        both.run.viewTimedOut()
+        expect(both.outcome, .view(isPartial: true))
+        expect(both.view(), #"{"user":0,"more":null,"_errors":{"more":{"reason":"timeout"}}}"#)
+        expect(both.composer.fallback().text, "user;reason=timeout")
+    }
+
+    /// Values that were asked for are texts and numbers; nothing else in their place is one of them.
+    @Test func whatNobodyAskedForKeepsItsPlace() throws {
+        var users = batch("users", "base.items[*].by", "/users?ids={each,}")
+        users.replaces = "/items/*/user"
+        var fixture = try Self.begin(Self.plan(users), served: 0)
+        fixture.answer(0, #"{"items":[{"by":"true","user":"a"},{"by":true,"user":"b"}]}"#)
+        fixture.answer(1, #"{"true":1}"#)
+        expect(fixture.view(), #"{"items":[{"by":"true","user":1},{"by":true,"user":"b"}]}"#)
+    }
+
+    @Test func whatHasNoPlaceBesideABaseIsRefused() {
+        func issues(_ parts: AggregateDefinition.Part...) -> [String] {
+            var view = AggregateDefinition(parts: [part("base", "/b")] + parts)
+            view.hasBase = true
+            do throws(AggregateRejection) {
+                _ = try AggregatePlan(view)
+                return []
+            } catch {
+                return error.issues.map { "\($0.part ?? "-") \($0.key): \($0.message)" }
+            }
+        }
+        var merged = part("user", "/u")
+        merged.isMerged = true
+        var inner = part("name", "/n")
+        inner.into = "task.name"
+        expect(
+            issues(merged),
+            [#"user merge: the view is the answer of "base": "merge" has no meaning beside it, "into" has"#])
+        expect(
+            issues(Self.replacing("new", "/user", "/n"), part("user", "/u")),
+            [#"user name: another part stands at "/user" of the base already"#])
+        expect(
+            issues(Self.replacing("task", "", "/t"), inner),
+            [#"name into: "task" stands for the whole base, and is not always asked: put it into "base""#])
+    }
+
     /// The view's own member has that name; two of them would be no JSON.
     @Test func errorsOfABaseMakeRoomForThoseOfTheView() throws {
         var view = AggregateDefinition(parts: [part("base", "/b"), part("more", "/more", optional: true)])

@@ -32,6 +32,12 @@ extension ViewModel {
         let hasErrors = isPartial && spec.namesErrors
         if let output = spec.output {
             document = fill(output)
+        } else if spec.hasBase {
+            let value = states[source].value ?? .null
+            document = shaped(value, rules(0))
+            if hasErrors, case .object(let members) = document {
+                document = .object(members.filter { $0.name != Array("_errors".utf8) })
+            }
         } else {
             var members: [ModelMember] = []
             for part in spec.parts.indices where spec.parts[part].join == nil { members += self.members(of: part) }
@@ -43,6 +49,12 @@ extension ViewModel {
             document = .object(members + [ModelMember(Array("_errors".utf8), errors)])
         }
         return document
+    }
+
+    /// Whose answer the view of a base is.
+    private var source: Int {
+        guard let successor = spec.successor, states[successor].isAnswered else { return 0 }
+        return successor
     }
 
     /// What a part adds to a view without a template.
@@ -86,8 +98,9 @@ extension ViewModel {
         }
         for rename in definition.renames { add(rename.pattern, .rename(rename.name)) }
         for pattern in definition.flattened { add(pattern, .flatten) }
-        for (index, other) in spec.parts.enumerated() where other.join?.host == part {
-            if let join = other.join { add(ViewSpec.Pattern(steps: join.place), .join(index)) }
+        for index in spec.parts.indices {
+            guard let join = spec.place(of: index), join.host == part else { continue }
+            add(ViewSpec.Pattern(steps: join.place), .join(index))
         }
         return rules
     }
@@ -111,10 +124,10 @@ extension ViewModel {
         var members: [ModelMember] = []
         var joins = rules.others.compactMap { rule in
             if case .join(let part) = rule.action, rule.steps.isEmpty { part } else { nil }
-        }
+        }.filter { isThere($0, object) }
         for member in object {
             let name = String(decoding: member.name, as: UTF8.self)
-            if let index = joins.firstIndex(where: { Array(spec.parts[$0].join?.member.utf8 ?? "".utf8) == member.name }
+            if let index = joins.firstIndex(where: { Array(spec.place(of: $0)?.member.utf8 ?? "".utf8) == member.name }
             ) {
                 members.append(join(joins.remove(at: index), object))
                 continue
@@ -131,10 +144,36 @@ extension ViewModel {
         return members
     }
 
+    /// Whether a part has something to be put into an object: what replaces something of the base may have nothing, so that
+    /// this stays.
+    private func isThere(_ part: Int, _ object: [ModelMember]) -> Bool {
+        guard spec.parts[part].replacing == .place, let join = spec.place(of: part) else { return true }
+        if !states[part].isAnswered { return source != 0 && old(join) != nil }
+        guard let key = join.key else { return true }
+        let text: [UInt8]?
+        switch ModelValue.object(object).value(at: key) {
+        case .string(let bytes)?: text = bytes
+        case .number(let digits)?: text = Array(digits.utf8)
+        default: text = nil
+        }
+        return states[part].values?.first { $0.text == text }?.answer != nil
+    }
+
+    /// What the base has where a part is put.
+    private func old(_ join: ViewSpec.Join) -> ModelValue? {
+        let names = (join.place + [.name(join.member)]).compactMap { step in
+            if case .name(let name) = step { name } else { nil }
+        }
+        return states[0].answer?.value(at: names)
+    }
+
     /// A part that is put into an object.
     private mutating func join(_ part: Int, _ object: [ModelMember]) -> ModelMember {
-        guard let join = spec.parts[part].join else { return ModelMember([], .null) }
+        guard let join = spec.place(of: part) else { return ModelMember([], .null) }
         let name = Array(join.member.utf8)
+        if spec.parts[part].replacing == .place, !states[part].isAnswered {
+            return ModelMember(name, old(join) ?? .null)
+        }
         guard let key = join.key else { return ModelMember(name, value(of: part)) }
         switch ModelValue.object(object).value(at: key) {
         case .string(let text)?: return ModelMember(name, joined(part, text))
@@ -319,7 +358,7 @@ extension ViewModel {
         }
         return .object(
             spec.parts.indices.compactMap { part in
-                guard let failure = states[part].failure else { return nil }
+                guard let failure = states[part].failure, spec.parts[part].replacing == .nothing else { return nil }
                 let values = (states[part].values ?? []).compactMap { value in
                     value.failure.map { ModelMember(value.text, .object(told($0))) }
                 }
@@ -330,8 +369,13 @@ extension ViewModel {
     }
 
     /// The field `Banyan-Partial`.
-    var partial: String {
-        spec.parts.indices.compactMap { part in
+    var partial: String { told { $0 == .nothing } }
+
+    /// The field `Banyan-Fallback`.
+    var fallback: String { told { $0 != .nothing } }
+
+    private func told(_ isTold: (ViewSpec.Replacing) -> Bool) -> String {
+        spec.parts.indices.filter { isTold(spec.parts[$0].replacing) }.compactMap { part in
             states[part].failure.map { failure in
                 "\(spec.parts[part].name);reason=\(failure.reason.word)"
                     + (failure.status > 0 ? ";status=\(failure.status)" : "")

@@ -53,7 +53,12 @@ final class ViewDriver {
         let timeoutAfter = answers.random.chance(15) ? answers.random.below(20) : nil
         let abandonAfter = answers.random.chance(3) ? answers.random.below(20) : nil
 
-        run.prepare(plan)
+        // Whose flags lead to whom the base is asked of.
+        let replacing = spec.parts.indices.filter { spec.parts[$0].replacing != .nothing }
+        let share = replacing.isEmpty ? 0 : answers.random.pick([0, 0, 30, 100])
+        let served = Set(replacing.filter { _ in answers.random.chance(share) })
+        if !served.isEmpty { log.append("served \(served.sorted())") }
+        run.prepare(plan, served: served.reduce(0) { $0 | 1 << UInt64($1) })
         for slot in 0..<plan.inputs.count {
             if let query { run.inputs.set(slot, to: query.span) }
         }
@@ -77,7 +82,7 @@ final class ViewDriver {
         }
         checkEnd()
 
-        var model = ViewModel(spec, query: query, calls: calls, isLoose: isLoose)
+        var model = ViewModel(spec, served: served, query: query, calls: calls, isLoose: isLoose)
         let expected = model.end(timeout: timeout, abandoned: abandoned)
         check(expected)
         checkReport()
@@ -302,6 +307,8 @@ final class ViewDriver {
         }
         let told = composer.partial().text
         if told != model.partial { complaints.append("Banyan-Partial is \(told), not \(model.partial)") }
+        let fallback = composer.fallback().text
+        if fallback != model.fallback { complaints.append("Banyan-Fallback is \(fallback), not \(model.fallback)") }
         let caching = composer.cacheControl().text
         let tag = composer.etag().text
         if (caching == "no-store") != isPartial || tag.isEmpty != isPartial {

@@ -26,6 +26,7 @@ struct SeededGenerator: RandomNumberGenerator {
 struct ViewGenerator {
     var random: SeededGenerator
     private var parts: [ViewSpec.Part] = []
+    private var hasBase = false
 
     init(seed: UInt64) { random = SeededGenerator(state: seed) }
 
@@ -36,25 +37,38 @@ struct ViewGenerator {
         parts = []
         let count = random.pick([1, 2, 2, 3, 3, 3, 4, 4, 5, 6, 8, 12])
         let hasOutput = random.chance(25)
-        for index in 0..<count { parts.append(part(index, hasOutput: hasOutput)) }
-        for index in parts.indices where random.chance(35) {
+        hasBase = count > 1 && random.chance(30)
+        for index in 0..<count {
+            var next = part(index, hasOutput: hasOutput)
+            if hasBase { place(&next, index, hasOutput: hasOutput) }
+            parts.append(next)
+        }
+        for index in parts.indices where random.chance(35) && parts[index].replacing == .nothing {
+            if hasBase, index == 0 { continue }
             guard let join = join(index) else { continue }
             // Of places that can be one and the same, it is not said which part comes first.
             let places = parts.compactMap { $0.join?.host == join.host ? $0.join?.place : nil }
             if places.contains(where: { $0 != join.place && ViewSpec.Pattern.meet($0, join.place) }) { continue }
             parts[index].join = join
         }
+        if hasBase, !hasOutput, random.chance(30) {
+            for index in parts.indices where parts[index].join?.host == 0 && parts[index].replacing == .place {
+                if parts[index].fanOut == nil, random.chance(60) { parts[index].join?.place = [] }
+            }
+        }
         // Parts need not stand behind those that they wait for.
-        var places = Array(parts.indices)
-        let writes = random.chance(30)
+        let writes = !hasBase && random.chance(30)
+        let first = hasBase ? 1 : 0
+        var order = Array(first..<count)
         // Steps need their order, most of the time.
-        if !writes || random.chance(10) { places.shuffle(using: &random) }
-        parts = moved(to: places)
+        if !writes || random.chance(10) { order.shuffle(using: &random) }
+        parts = moved(to: Array(0..<first) + order)
         for index in parts.indices where writes && random.chance(40) {
             parts[index].isStep = true
             if parts[index].fanOut?.isBatch == false { parts[index].fanOut?.concurrency = 1 }
         }
         var spec = ViewSpec(parts: parts)
+        spec.hasBase = hasBase
         spec.conflicts = random.pick([.first, .first, .last, .error])
         spec.namesErrors = random.chance(40)
         if hasOutput { spec.output = output() }
@@ -62,6 +76,35 @@ struct ViewGenerator {
     }
 
     // MARK: - Parts
+
+    /// Makes the first part the base, and some others replace something of it.
+    private mutating func place(_ part: inout ViewSpec.Part, _ index: Int, hasOutput: Bool) {
+        part.isMerged = false
+        if index == 0 {
+            (part.name, part.isOptional, part.defaultValue, part.pick) = ("base", false, .null, [])
+            (part.members, part.renames, part.flattened) = (.all, [], [])
+            return
+        }
+        if hasOutput || random.chance(40) { return }
+        if part.fanOut == nil, random.chance(25), !parts.contains(where: { $0.replacing == .whole }) {
+            part.replacing = .whole
+            (part.members, part.renames, part.flattened) = (.all, [], [])
+        } else if let fanOut = part.fanOut {
+            guard fanOut.source == 0, let last = fanOut.steps.lastIndex(of: .every), last + 1 < fanOut.steps.count
+            else { return }
+            let cut = last + 1 + random.below(fanOut.steps.count - last - 1)
+            let key = fanOut.steps[cut...].compactMap { step in
+                if case .name(let name) = step { name } else { nil }
+            }
+            part.replacing = .place
+            part.join = ViewSpec.Join(host: 0, place: Array(fanOut.steps[..<cut]), member: name(), key: key)
+        } else {
+            part.replacing = .place
+            part.join = ViewSpec.Join(
+                host: 0, place: tokens(random.pick([0, 0, 1, 1, 2])).map { .name($0) }, member: name(), key: nil)
+        }
+        (part.isOptional, part.defaultValue) = (false, .null)
+    }
 
     private mutating func part(_ index: Int, hasOutput: Bool) -> ViewSpec.Part {
         var name = "p\(index)"
@@ -103,14 +146,15 @@ struct ViewGenerator {
     }
 
     private mutating func reference() -> ViewSpec.Reference {
-        let single = parts.indices.filter { parts[$0].fanOut == nil }
+        let single = parts.indices.filter { parts[$0].fanOut == nil && parts[$0].replacing == .nothing }
         guard !single.isEmpty, !random.chance(12) else { return .query }
         let part = random.pick(single)
         return .part(part, (random.chance(60) ? parts[part].pick : []) + tokens(random.pick([0, 1, 1, 1, 2])))
     }
 
     private mutating func fanOut() -> ViewSpec.FanOut? {
-        let source = random.below(parts.count)
+        let source = hasBase && random.chance(60) ? 0 : random.below(parts.count)
+        if parts[source].replacing != .nothing { return nil }
         var depth = 1
         var next = parts[source].fanOut
         while let fanOut = next {
@@ -138,6 +182,7 @@ struct ViewGenerator {
         let member = name()
         guard let fanOut = parts[index].fanOut else {
             let host = random.below(parts.count)
+            if parts[host].replacing == .whole { return nil }
             if host == index || hosts(of: host).contains(index) { return nil }
             return ViewSpec.Join(
                 host: host, place: random.chance(50) ? [] : [.name(token())], member: member, key: nil)

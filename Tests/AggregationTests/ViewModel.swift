@@ -39,7 +39,9 @@ struct ViewModel {
         var answer: ModelValue?
         var value: ModelValue?
         var values: [Value]?
-        var isAnswered: Bool { time != nil && !isFailed }
+        /// It need not be asked: the base has what it would replace, or nothing of the base is needed.
+        var isSkipped = false
+        var isAnswered: Bool { time != nil && !isFailed && !isSkipped }
         var missing: Int { (values ?? []).filter { $0.failure != nil }.count }
     }
 
@@ -65,19 +67,25 @@ struct ViewModel {
     private let isLoose: Bool
     /// Whether two members of an object had one name, and that must not be.
     var hasConflict = false
+    /// Whether the base is asked only when something that replaces a part of it fails.
+    private let isHeld: Bool
 
-    init(_ spec: ViewSpec, query: [UInt8]?, calls: [SeenCall], isLoose: Bool) {
+    /// `served`: the parts that replace something and whose flags lead to whom the base is asked of.
+    init(_ spec: ViewSpec, served: Set<Int>, query: [UInt8]?, calls: [SeenCall], isLoose: Bool) {
         self.spec = spec
+        isHeld = spec.successor != nil && served.isEmpty && !spec.parts.contains { $0.dependencies.contains(0) }
         self.query = query
         self.calls = calls
         self.isLoose = isLoose
         states = spec.parts.map { _ in State() }
         used = spec.parts.map { _ in 0 }
-        var done: Set<Int> = []
+        for part in served { (states[part].isSkipped, states[part].time) = (true, 0) }
+        var done = served
         while done.count < spec.parts.count {
             let next = spec.parts.indices.first {
                 !done.contains($0)
                     && done.isSuperset(of: spec.parts[$0].dependencies + spec.predecessors(of: $0))
+                    && !($0 == 0 && isHeld && !done.isSuperset(of: replacing))
             }
             guard let next else { break }
             evaluate(next)
@@ -89,9 +97,12 @@ struct ViewModel {
         }
     }
 
+    /// The parts that replace something of the base.
+    private var replacing: [Int] { spec.parts.indices.filter { spec.parts[$0].replacing != .nothing } }
+
     /// The outcome, where the time of the view was over, or the client left, at these times.
     mutating func end(timeout: Int?, abandoned: Int?) -> Outcome {
-        let failing = spec.parts.indices.filter { states[$0].isFailed && !spec.parts[$0].isOptional }
+        let failing = spec.parts.indices.filter { states[$0].isFailed && !spec.parts[$0].isDispensable }
         let time = failing.compactMap { states[$0].time }.min()
         for call in absent where !isLoose && call.time < time ?? timeout ?? abandoned ?? .max {
             complaints.append("part \(call.part) did not ask at \(call.time)")
@@ -102,7 +113,9 @@ struct ViewModel {
         if abandoned != nil { return .abandoned }
         if let timeout {
             let open = spec.parts.indices.filter { states[$0].time == nil }
-            let required = open.filter { !spec.parts[$0].isOptional }
+            var required = open.filter { !spec.parts[$0].isDispensable }
+            // What the base says in the place of a part that is not there comes too late.
+            if states[0].isSkipped, open.contains(where: replacing.contains) { required.append(0) }
             if !required.isEmpty { return .failed(required.map { (504, $0, PartFailure(.timeout)) }) }
             for part in open { giveUp(part, PartFailure(.timeout), at: timeout) }
         }
@@ -110,7 +123,9 @@ struct ViewModel {
         return .view(isPartial: isPartial)
     }
 
-    var isPartial: Bool { states.contains { $0.failure != nil } }
+    var isPartial: Bool {
+        spec.parts.indices.contains { states[$0].failure != nil && spec.parts[$0].replacing == .nothing }
+    }
 
     private func ending(_ part: Int) -> (status: UInt16, part: Int, failure: PartFailure)? {
         guard let failure = states[part].failure else { return nil }
@@ -134,21 +149,29 @@ struct ViewModel {
     // MARK: - Parts
 
     private mutating func evaluate(_ part: Int) {
+        var released = 0
+        if part == 0, isHeld {
+            guard let time = replacing.filter({ states[$0].isFailed }).compactMap({ states[$0].time }).min() else {
+                (states[0].isSkipped, states[0].time) = (true, 0)
+                return
+            }
+            released = time
+        }
         let needed = spec.parts[part].dependencies.map { states[$0] }
         if let time = needed.filter(\.isFailed).compactMap(\.time).min() {
-            fail(part, PartFailure(.missingInput), at: time)
+            fail(part, PartFailure(.missingInput), at: max(time, released))
             return
         }
         let before = spec.predecessors(of: part).map { states[$0] }
         guard needed.allSatisfy(\.isAnswered), before.allSatisfy({ $0.time != nil }) else { return }
-        let ready = (needed + before).compactMap(\.time).max() ?? 0
+        let ready = max((needed + before).compactMap(\.time).max() ?? 0, released)
         guard let fanOut = spec.parts[part].fanOut else {
             askOnce(part, [], at: ready)
             return
         }
         var values = self.values(of: fanOut)
         if values.count > fanOut.limit {
-            guard spec.parts[part].isOptional else {
+            guard spec.parts[part].isDispensable else {
                 fail(part, PartFailure(.tooManyValues), at: ready)
                 return
             }
@@ -167,7 +190,7 @@ struct ViewModel {
 
     /// A part without a value. One that fans out and may fail does so value by value.
     private mutating func fail(_ part: Int, _ failure: PartFailure, at time: Int) {
-        if spec.parts[part].isOptional, states[part].values != nil {
+        if spec.parts[part].isDispensable, states[part].values != nil {
             giveUp(part, failure, at: time)
         } else {
             states[part].isFailed = true
@@ -249,7 +272,7 @@ struct ViewModel {
                     running.append((next, take(part, request, at: time)))
                 } catch {
                     lose(next, of: part, error.failure)
-                    if !spec.parts[part].isOptional {
+                    if !spec.parts[part].isDispensable {
                         states[part].isFailed = true
                         states[part].time = time
                         return
@@ -277,7 +300,7 @@ struct ViewModel {
             }
             if let failure {
                 lose(value, of: part, failure)
-                if !spec.parts[part].isOptional {
+                if !spec.parts[part].isDispensable {
                     states[part].isFailed = true
                     states[part].time = time
                     return

@@ -65,6 +65,7 @@ import Testing
                     " \(fanOut.isBatch ? "batch" : "each") \(fanOut.values) \(fanOut.key) \(fanOut.limit) \(fanOut.concurrency)"
             }
             if let into = part.into { text += " into \(into)" }
+            if let place = part.replaces { text += " replaces \"\(place)\"" }
             return text
         }
         let output = definition.output.map { ["output \($0)"] } ?? []

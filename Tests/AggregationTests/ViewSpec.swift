@@ -63,6 +63,14 @@ struct ViewSpec {
         var key: [String]?
     }
 
+    /// What of the base a part's value replaces.
+    enum Replacing {
+        case nothing
+        /// What stands where `join` says.
+        case place
+        case whole
+    }
+
     struct Part {
         var name: String
         var path: [Piece]
@@ -79,6 +87,10 @@ struct ViewSpec {
         var isMerged = false
         var fanOut: FanOut?
         var join: Join?
+        var replacing = Replacing.nothing
+
+        /// Whether the view goes on without it.
+        var isDispensable: Bool { isOptional || replacing != .nothing }
 
         /// What the requests are made of.
         var references: [Reference] {
@@ -90,6 +102,8 @@ struct ViewSpec {
     }
 
     var parts: [Part]
+    /// Whether the first part is the base.
+    var hasBase = false
     var output: Form?
     /// Whom a part waits for beside those whose answers it needs: what stands before it, if one of the two writes.
     func predecessors(of part: Int) -> [Int] {
@@ -138,6 +152,7 @@ extension ViewSpec {
     /// The same in the texts of a configuration.
     var definition: AggregateDefinition {
         var definition = AggregateDefinition(parts: parts.map(definition))
+        definition.hasBase = hasBase
         definition.output = output.map(json)
         definition.conflicts = conflicts
         definition.namesErrors = namesErrors
@@ -171,13 +186,26 @@ extension ViewSpec {
             made.fanOut?.concurrency = fanOut.concurrency
             made.fanOut?.key = JSONPointer(fanOut.key)
         }
-        if let join = part.join {
+        if let join = part.join, part.replacing == .place {
+            made.replaces = Pattern(steps: join.place + [.name(join.member)]).text
+        } else if let join = part.join {
             let host = parts[join.host]
             let top: [Step] = host.fanOut == nil ? host.pick.map { .name($0) } : [.every]
             made.into = way(host.name, top + join.place + [.name(join.member)])
         }
+        if part.replacing == .whole { made.replaces = "" }
         return made
     }
+
+    /// Where a part's value is put: beside what it replaces, a view can add to its base.
+    func place(of part: Int) -> Join? {
+        if parts[part].join != nil { return parts[part].join }
+        guard hasBase, output == nil, part > 0, parts[part].replacing == .nothing else { return nil }
+        return Join(host: 0, place: [], member: parts[part].name, key: nil)
+    }
+
+    /// The part that replaces the whole base.
+    var successor: Int? { parts.firstIndex { $0.replacing == .whole } }
 
     private func way(_ part: String, _ steps: [Step]) -> String {
         steps.reduce(part) { text, step in
