@@ -113,6 +113,11 @@ struct AggregateCompiler {
             report(
                 part.name, "default", "a default needs an optional part: a failed required part fails the whole view")
         }
+        if part.isMerged, part.defaultValue != .null, !part.defaultValue.isObject {
+            report(
+                part.name, "default",
+                "\"merge\" makes the members of the default members of the view: expected an object")
+        }
         if part.timeout == 0 { report(part.name, "timeout", "a timeout must be longer than nothing") }
         guard issues.count == known, let path else { return nil }
         var draft = PartDraft(definition: part, path: path, headers: headers, body: body)
@@ -244,6 +249,16 @@ struct AggregateCompiler {
         var errors: [TemplateError] = []
         let template = compile(&scope, &errors)
         for error in errors { report(part, key, error.description) }
+        let many = Set((template?.pointerDepths ?? []).map(\.part)).sorted().filter {
+            definition.parts[$0].fanOut?.isBatch == false
+        }
+        for source in many where definition.parts[source].name != part {
+            let name = definition.parts[source].name
+            report(
+                part, key,
+                "\"\(name)\" is asked once for each of many values, and none of its answers is the one that {\(name)…} "
+                    + "could mean: go through them with \"each\" or \"batch\" and \(name)[*]")
+        }
         return template
     }
 
@@ -280,6 +295,12 @@ struct AggregateCompiler {
             let name = parts[part].definition.name
             report(nil, "output", "\"\(name)\" has many values: {\(name)} is an object of them, and has no way into it")
         }
+        for case .part(let part, _, .jsonString) in template?.pieces ?? [] where parts[part].fanOut != nil {
+            let name = parts[part].definition.name
+            report(
+                nil, "output",
+                "\"\(name)\" has many values: {\(name)} is an object of them, which has no text and must stand alone")
+        }
         return template
     }
 
@@ -290,6 +311,28 @@ struct AggregateCompiler {
             let name = part.definition.name
             report(name, "name", "nothing uses the part: write {\(name)} in \"output\", or \"into\"")
         }
+        for (number, part) in parts.enumerated() {
+            guard let host = part.host, used & 1 << UInt64(number) == 0, !shows(part, parts, output) else { continue }
+            let name = parts[host].definition.name
+            report(
+                part.definition.name, "into",
+                "\"output\" does not show \(part.definition.into ?? ""): write {\(name)}, or a way that ends above it")
+        }
+    }
+
+    /// Whether the output shows the place that a part is put to.
+    private func shows(_ part: PartDraft, _ parts: [PartDraft], _ output: Template) -> Bool {
+        guard let host = part.host, let into = part.definition.into,
+            let path = try? ValuePath(parsing: into)
+        else { return true }
+        for case .part(host, let number, .json) in output.pieces {
+            let pointer = output.pointers[number]
+            // In a host with many values, all of them are shown, or nothing.
+            if pointer.count == 0 { return true }
+            let isWay = zip(path.steps, pointer.steps).allSatisfy { $0 == $1 || $0 == .every }
+            if pointer.count < path.steps.count, isWay { return true }
+        }
+        return parts[host].host != nil && shows(parts[host], parts, output)
     }
 
     /// How deep each answer is looked into: by its `pick`, its shape, and the ways of other parts into it.

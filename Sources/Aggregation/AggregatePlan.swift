@@ -126,7 +126,7 @@ package final class AggregatePlan: Sendable {
     /// Whether the view needs the body of the request.
     package var readsBody: Bool { bodyDepth != nil }
     /// Whether the view depends on who asks.
-    let usesUser: Bool
+    package let usesUser: Bool
 
     /// The most parts of a view.
     package static let maximumParts = 64

@@ -185,6 +185,9 @@ struct SnapshotCompiler {
             bodyLimit: bodyLimit, status: UInt16(clamping: respond.status), lines: lines, body: Array(body.text.utf8))
     }
 
+    /// Whether a request can have a user.
+    var knowsUsers: Bool { !configuration.gateway.identity.isEmpty }
+
     /// The fields by which a trusted peer names the user.
     var identityHeaders: [String] {
         configuration.gateway.identity.compactMap { source in

@@ -161,6 +161,11 @@ extension SnapshotCompiler {
         definition.pathParameters = parameters
         do throws(AggregateRejection) {
             let plan = try AggregatePlan(definition)
+            if plan.usesUser, !knowsUsers {
+                report(
+                    path + ["aggregate"],
+                    "{user} is nobody as long as \"gateway.identity\" does not say where the user comes from")
+            }
             return AggregateRoutePlan(
                 plan: plan, targets: targets, flagSlots: flagSlots(of: targets),
                 bodyLimit: self.bodyLimit(of: plan, section.maxBody, bodyLimit, path),

@@ -125,6 +125,62 @@ func definition(_ parts: AggregateDefinition.Part...) -> AggregateDefinition {
             ])
     }
 
+    /// What could be configured, and would never do what it says.
+    @Test func whatNeverWorksIsRefused() {
+        var users = part("users", "/users/{each}")
+        users.fanOut = AggregateDefinition.FanOut(values: "tasks[*].user_id", isBatch: false)
+        var many = users
+        many.path = "/users?ids={each,}"
+        many.fanOut?.isBatch = true
+        let tasks = part("tasks", "/tasks")
+        let message =
+            #""users" is asked once for each of many values, and none of its answers is the one that {users…} could mean: "#
+            + #"go through them with "each" or "batch" and users[*]"#
+        #expect(issues(definition(tasks, users, part("x", "/{users.1.name}"))) == ["x path: \(message)"])
+        var field = part("x", "/x")
+        field.headers = [.init(name: "X-A", value: "{users.1.name}")]
+        #expect(issues(definition(tasks, users, field)) == ["x headers: \(message)"])
+        var body = part("x", "/x")
+        body.method = "POST"
+        body.body = .array([.string("{users}")])
+        #expect(issues(definition(tasks, users, body)) == ["x body: \(message)"])
+        var through = part("x", "/{each}")
+        through.fanOut = AggregateDefinition.FanOut(values: "users[*].id", isBatch: false)
+        #expect(issues(definition(tasks, users, through)) == [])
+        #expect(issues(definition(tasks, many, part("x", "/{users.items.0}"))) == [], "one answer for all")
+
+        var merged = part("m", "/m", optional: true, default: .array([]))
+        merged.isMerged = true
+        #expect(
+            issues(definition(merged))
+                == ["m default: \"merge\" makes the members of the default members of the view: expected an object"])
+
+        var text = definition(tasks, users)
+        text.output = .object([
+            JSONMember(name: "t", value: .string("{tasks}")), JSONMember(name: "u", value: .string("all: {users}")),
+        ])
+        #expect(
+            issues(text) == [
+                #"- output: "users" has many values: {users} is an object of them, which has no text and must stand alone"#
+            ])
+    }
+
+    @Test(arguments: [
+        ("{task.title}", false), ("{task.owner.id}", false), ("{task.owner.name}", false), ("x {task}", false),
+        ("{task.other}", false), ("{task}", true), ("{task.owner}", true), ("{name}", true),
+    ])
+    func whatIsPutWhereTheOutputDoesNotLookIsRefused(_ output: String, _ isShown: Bool) {
+        var name = part("name", "/n")
+        name.into = "task.owner.name"
+        var view = definition(part("task", "/t"), name)
+        view.output = .object([
+            JSONMember(name: "x", value: .string(output)), JSONMember(name: "y", value: .string("{task.title}")),
+        ])
+        let message =
+            #"name into: "output" does not show task.owner.name: write {task}, or a way that ends above it"#
+        #expect(issues(view) == (isShown ? [] : [message]))
+    }
+
     @Test func aViewHasOneToSixtyFourParts() throws {
         #expect(issues(AggregateDefinition(parts: [])) == ["- aggregate: a view needs at least one part"])
         let parts = (0..<64).map { part("p\($0)", $0 == 0 ? "/" : "/{p\($0 - 1).x}") }

@@ -71,5 +71,16 @@ extension EndToEnd {
             #expect(answer["banyan-partial"] == "all;reason=timeout;values=4", "\(answer)")
             #expect(service.requests.map(\.target) == ["/1", "/2"], "for the others there is no time left")
         }
+
+        @Test("Where nobody can be the user, a view that needs one is refused")
+        func nobody() throws {
+            let stub = try StubUpstream.answering { _ in Self.json("1") }
+            let setup = GatewaySetup().upstream("stub", stub)
+                .route(#"{"match": "/view", "aggregate": {"a": {"from": "stub", "get": "/users/{user}"}}}"#)
+            #expect(throws: ExchangeFailure.self) { try GatewayProcess(setup) }
+            let gateway = try GatewayProcess(setup.gateway(#""identity": [{"cookie": "id"}]"#))
+            #expect(try gateway.exchange("GET /view", ["Cookie: id=7"]).status == 200)
+            #expect(try stub.lastRequest().target == "/users/7")
+        }
     }
 }
