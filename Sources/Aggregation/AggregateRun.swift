@@ -269,6 +269,11 @@ package struct AggregateRun: ~Copyable {
         if isRunning(call) { answers[call].freshness.read(age: value) }
     }
 
+    /// So many seconds have passed from the time when the answer was asked for until the view is put together.
+    package mutating func answerIsOlder(_ call: Int, by seconds: UInt32) {
+        if hasAnswer(call) { answers[call].freshness.grow(older: seconds) }
+    }
+
     /// The answer has this `Vary` field (each line of it).
     package mutating func answerHas(vary value: Span<UInt8>, _ call: Int) {
         guard isRunning(call) else { return }

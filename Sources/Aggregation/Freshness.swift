@@ -55,6 +55,9 @@ struct Freshness: Equatable {
         age = max(age, Self.seconds(value.trimmed))
     }
 
+    /// So much of the time is over in addition: the answer was on its way, or waited for others (§4.2.3).
+    mutating func grow(older seconds: UInt32) { age += min(seconds, 2_147_483_648 - min(age, 2_147_483_648)) }
+
     /// The answer has an `Expires` field. It is not read: what goes stale by the clock counts as stale at once, where
     /// nothing else is said (§5.3).
     mutating func noteExpires() { expires = true }

@@ -165,6 +165,7 @@ final class AggregateExchange {
 
     private func respondWithView() {
         body.removeAll(keeping: 65_536)
+        ageAnswers()
         let hasCredentials = exchange.head.fields.contains(.authorization)
         if let obstacle = composer.compose(run, hasCredentials: hasCredentials, into: &body) {
             body.removeAll(keeping: 65_536)
@@ -187,6 +188,14 @@ final class AggregateExchange {
             Self.write(body, to: exchange)
         }
         exchange.endResponse()
+    }
+
+    /// Answers have grown older since they were asked for, while the view waited for others.
+    private func ageAnswers() {
+        for call in 0..<readyAttempts {
+            let seconds = attempts[call].age / 1000
+            if seconds > 0 { run.answerIsOlder(call, by: UInt32(clamping: seconds)) }
+        }
     }
 
     private static func write(_ body: borrowing ByteBuffer, to exchange: Exchange) { exchange.write(body.span) }

@@ -18,6 +18,8 @@ final class PartAttempt: RecordedAttempt {
     private var obstacle: PartFailure.Reason?
     private var meter = AttemptMeter()
     private var begunAt: UInt64 = 0
+    /// When it was asked for, in milliseconds of the loop's clock.
+    private var askedAt: UInt64 = 0
     /// When the time of the part is over whose first attempt it is; 0 before that has begun.
     private var partEndsAt: UInt64 = 0
     /// Nanoseconds until the part was answered or given up.
@@ -38,8 +40,11 @@ final class PartAttempt: RecordedAttempt {
         forgetTimes(measuring: isMeasured)
         forgetSpan()
         duration = 0
-        partEndsAt = 0
+        (askedAt, partEndsAt) = (0, 0)
     }
+
+    /// Milliseconds for which its answer has been under way, or here.
+    var age: UInt64 { askedAt > 0 ? loop.now - askedAt : 0 }
 
     /// Milliseconds that the part has left whose first attempt it is. All calls of a part share its time.
     func partTimeLeft(_ timeout: UInt64) -> UInt64 {
@@ -50,6 +55,7 @@ final class PartAttempt: RecordedAttempt {
     func start() {
         guard let plan = view.plan, let snapshot = view.exchange.snapshot else { return }
         let exchange = view.exchange
+        askedAt = loop.now
         switch ViewTime(part: view.timeLeft(of: part, plan.plan.parts[part].timeout), left: view.timeLeft) {
         case .own(let time): deadline.schedule(after: time)
         // The view's own deadline ends the part, too.

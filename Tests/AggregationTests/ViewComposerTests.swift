@@ -117,12 +117,14 @@ import Testing
                 switch name {
                 case "cc": fixture.run.answerHas(cacheControl: bytes.span, number)
                 case "expires": fixture.run.answerExpires(number)
+                case "older": break
                 case "age": fixture.run.answerHas(age: bytes.span, number)
                 default: fixture.run.answerHas(vary: bytes.span, number)
                 }
             }
             fixture.run.answerReceived([0x31].span, number)
             fixture.run.answerEnded(number)
+            for case ("older", let value) in fields { fixture.run.answerIsOlder(number, by: UInt32(value) ?? 0) }
         }
         var body = ByteBuffer()
         fixture.composer.compose(fixture.run, hasCredentials: hasCredentials, into: &body)
@@ -189,6 +191,19 @@ import Testing
         #expect(try fields([[("age", "90"), ("cc", "max-age=60")]]).cacheControl == "max-age=0")
         #expect(
             try fields([[("cc", "max-age=60"), ("cc", "private"), ("age", "x")]]).cacheControl == "private, max-age=60")
+    }
+
+    /// An answer grows older on its way and while it waits for others (RFC 9111 §4.2.3).
+    @Test(
+        arguments: [
+            ([("cc", "max-age=60"), ("older", "2")], "max-age=58"),
+            ([("older", "3"), ("cc", "max-age=2")], "max-age=0"),
+            ([("cc", "max-age=60"), ("age", "50"), ("older", "4")], "max-age=6"),
+            ([("cc", "max-age=60, s-maxage=90"), ("older", "1")], "max-age=59, s-maxage=89"), ([("older", "9")], ""),
+            ([("cc", "max-age=9"), ("age", "4294967295"), ("older", "4294967295")], "max-age=0"),
+        ] as [([(String, String)], String)])
+    func timeInTheGatewayIsTakenOff(_ part: [(String, String)], _ expected: String) throws {
+        #expect(try fields([part]).cacheControl == expected)
     }
 
     @Test(

@@ -121,6 +121,20 @@ extension EndToEnd {
             #expect(Set(answer.values("vary")) == ["Accept-Language", "Prefer"], "\(whole.transcript)")
         }
 
+        @Test("For as long as a part has waited for others it has grown older (RFC 9111 §4.2.3)")
+        func aging() throws {
+            let slow = try StubUpstream { connection in
+                while try connection.request() != nil {
+                    Thread.sleep(forTimeInterval: 1.2)
+                    try connection.send("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nCache-Control: max-age=900\r\n\r\n2")
+                }
+            }
+            let client = try Self.gateway(try .saying("1", "Cache-Control: max-age=60", "Age: 10"), slow).client()
+            let answer = try client.exchange("GET /view")
+            let left = answer["cache-control"]?.split(separator: "=").last.flatMap { Int($0) } ?? 0
+            #expect(answer.text == #"{"a":1,"b":2}"# && (40...49).contains(left), "\(client.transcript)")
+        }
+
         @Test("What a view tells caches is the strictest of its parts (RFC 9111 §3.5, §4.2)")
         func caching() throws {
             let stub = try StubUpstream.saying("1", "Cache-Control: must-revalidate, max-age=60", "Vary: Cookie")
