@@ -116,7 +116,7 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "Aggregation", "ByteBuffers", "DistributedTracing", "EventLoops", "FeatureFlags", "GatewayConfig",
+                "Aggregation", "ByteBuffers", "Compression", "DistributedTracing", "EventLoops", "FeatureFlags", "GatewayConfig",
                 "GatewayCore", "HTTPListener", "HTTPMessage", "JSON", "Upstreams",
             ], path: "Fuzz/Targets"),
         .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets"]),

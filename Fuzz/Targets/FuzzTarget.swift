@@ -27,6 +27,7 @@ package struct FuzzTarget: Sendable {
         FuzzTarget("routes-json", RoutesFuzz.check),
         FuzzTarget("flags-json", FlagsFuzz.check),
         FuzzTarget("json", JSONFuzz.check),
+        FuzzTarget("gzip", GzipFuzz.check),
     ]
 
     /// The target with this name, or nil.

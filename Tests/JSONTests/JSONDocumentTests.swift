@@ -107,6 +107,20 @@ import Testing
         expect(document.position(of: JSONPointer(["a"])).column, 61)
     }
 
+    /// The way to a name goes past whatever stands before it: arrays in arrays, empty ones, objects, and brackets in texts.
+    @Test(arguments: [
+        (#"[{"a":1},[{"k":1,"k":2}]]"#, ["/1/0/k"]), (#"[[],[[],{"k":1,"k":2}]]"#, ["/1/1/k"]),
+        (#"{"l":["]","[",{"x":["}"],"k":[],"k":[{"m":0,"m":1}]}],"z":0}"#, ["/l/2/k", "/l/2/k/0/m"]),
+        (#"{"a":[{"a":1,"a":[1]},{"a":1,"a":[1]}],"a":[]}"#, ["/a/0/a", "/a/1/a", "/a"]),
+        (#"[[[{"k":{"k":1,"k":2},"k":3}]]]"#, ["/0/0/0/k/k", "/0/0/0/k"]),
+        (#"[ 1 , {"b" : [ ] , "b" : 1} , {"c":0, "c":0} ]"#, ["/1/b", "/2/c"]),
+        (#"{"a":[1,2,{"b":[{"é":1},{"é":1,"é":2}]}]}"#, ["/a/2/b/1/é"]),
+    ])
+    func duplicatesBehindArraysAreFound(_ text: String, _ pointers: [String]) throws {
+        let document = try JSONDocument(parsing: Array(text.utf8))
+        #expect(document.duplicates().map(\.pointer.description) == pointers)
+    }
+
     @Test(arguments: [
         ("", []), ("/a/b~1c/0", ["a", "b/c", "0"]), ("/", [""]), ("/~01", ["~1"]), ("//x", ["", "x"]), ("/ü", ["ü"]),
     ])
