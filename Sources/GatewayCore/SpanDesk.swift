@@ -110,10 +110,12 @@ struct SpanDesk: ~Copyable {
         if composition.start > 0 { span.parentID = composition.spanID }
         begin(span, trace, end)
         if call.method == .other {
+            // Names of spans are few: a method that nobody knows is none of them.
+            writer.setName(Self.anyMethod.span)
+            snapshot.spanBlocks.addMethod(.other, to: &writer)
             scratch.removeAll()
             call.appendMethod(to: &scratch)
-            Self.setName(scratch, &writer)
-            addScratch("http.request.method")
+            addScratch("http.request.method_original")
         } else {
             snapshot.spanBlocks.addCall(call.method, to: &writer)
         }
@@ -185,8 +187,6 @@ struct SpanDesk: ~Copyable {
     private static func add(_ key: StaticString, ascii text: borrowing ByteBuffer, _ writer: inout SpanWriter) {
         writer.add(key, ascii: text.span)
     }
-
-    private static func setName(_ name: borrowing ByteBuffer, _ writer: inout SpanWriter) { writer.setName(name.span) }
 
     private mutating func addOutcome(status: UInt16, cause: Cause?) {
         if status > 0 { writer.add("http.response.status_code", Int(status)) }

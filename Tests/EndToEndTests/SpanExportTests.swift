@@ -170,6 +170,26 @@ extension EndToEnd {
             #expect(odd["http.request.method_original"] == "ODD")
         }
 
+        @Test("Names of spans are few, whatever methods clients and parts of views have")
+        func oddMethods() throws {
+            let collector = try SpanCollector()
+            let service = try StubUpstream.saying("{}")
+            let gateway = try GatewayProcess(
+                GatewaySetup(forwardingTo: service).gateway(
+                    #""tracing": {"otlp": {"url": "\(collector.stub.url)", "delay": "50ms"}}"#
+                ).route(
+                    #"{"match": "GET /view", "aggregate": {"a": {"from": "stub", "request": {"method": "PROPFIND", "path": "/"}}}}"#
+                ))
+            for method in ["ODD", "get", "GETS"] { #expect(try gateway.exchange("\(method) /x").status == 200) }
+            #expect(try gateway.exchange("GET /view").status == 200)
+            let spans = try collector.spans(9)
+            let calls = spans.filter { $0.number("kind") == 3 }
+            #expect(Set(calls.map(\.name)) == ["HTTP"], "\(calls)")
+            #expect(Set(calls.map { $0["http.request.method"] }) == ["_OTHER"], "\(calls)")
+            let originals = calls.compactMap { $0["http.request.method_original"] }
+            #expect(originals.sorted() == ["GETS", "ODD", "PROPFIND", "get"], "\(calls)")
+        }
+
         @Test("Where queries are told, what signs or authorizes a request is not")
         func queries() throws {
             let collector = try SpanCollector()
