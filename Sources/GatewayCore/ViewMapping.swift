@@ -161,6 +161,11 @@ extension SnapshotCompiler {
         definition.pathParameters = parameters
         do throws(AggregateRejection) {
             let plan = try AggregatePlan(definition)
+            for (number, part) in plan.parts.enumerated() where part.replaces && targets[number] == targets[0] {
+                report(
+                    path + ["aggregate", part.name, "from"],
+                    "it leads wherever \"base\" leads, whose answer has this value already: the part is never asked")
+            }
             if plan.usesUser, !knowsUsers {
                 report(
                     path + ["aggregate"],

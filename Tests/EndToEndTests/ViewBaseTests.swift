@@ -40,6 +40,26 @@ extension EndToEnd {
             return (try GatewayProcess(setup, flags: flags(comments, tasks)), monolith, service)
         }
 
+        @Test("A part that can never lead elsewhere than the base is refused")
+        func never() throws {
+            let stub = try StubUpstream.saying("{}")
+            let setup = GatewaySetup().upstream("monolith", stub).context(#""tasks": {"off": "monolith"}"#).route(
+                #"""
+                {"match": "GET /a", "base": {"from": "monolith", "get": "/a"}, "aggregate": {
+                  "user": {"from": "tasks", "get": "/u", "replaces": "/user"},
+                  "b": {"from": "monolith", "get": "/b", "replaces": "/b"}}}
+                """#)
+            do {
+                _ = try GatewayProcess(setup)
+                Issue.record("it was taken")
+            } catch let failure as ExchangeFailure {
+                let text = failure.transcript
+                #expect(text.contains("/routes/0/aggregate/b/from: it leads wherever \"base\" leads"), "\(text)")
+                // A context may get a flag one day.
+                #expect(!text.contains("aggregate/user"), "\(text)")
+            }
+        }
+
         @Test("With no flag on, the monolith is asked once, and its bytes pass untouched")
         func off() throws {
             let place = try Self.place(comments: false, tasks: false)
