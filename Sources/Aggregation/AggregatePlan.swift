@@ -153,9 +153,6 @@ package final class AggregatePlan: Sendable {
         longestChain = graph.longestChain()
     }
 
-    /// The numbers of the parts whose answers `part` needs.
-    package func dependencies(of part: Int) -> [Int] { numbers(in: parts[part].dependencies) }
-
     /// The numbers of the parts that `part` waits for: whose answers it needs, or which have to be over before and are not
     /// waited for by another one of these.
     package func waits(of part: Int) -> [Int] {

@@ -1,4 +1,4 @@
-package import ByteBuffers
+import ByteBuffers
 import JSON
 
 /// The body of the client's request, one JSON value that templates take values of. Reused from request to request.

@@ -63,7 +63,6 @@ extension RunFixture {
         #expect(plan.waits(of: 4) == [0, 2])
         #expect(plan.waits(of: 5) == [3, 4])
         #expect(plan.waits(of: 7) == [3, 6])
-        #expect(plan.dependencies(of: 7) == [3])
         #expect(plan.longestChain.map { plan.parts[$0].name } == ["a", "c", "d", "f", "g", "h"])
     }
 

@@ -216,6 +216,26 @@ extension EndToEnd {
             #expect(Self.calls(orders) == ["GET /carts/9", "POST /reservations"])
         }
 
+        @Test("When the time of the view is over, a step in flight is stopped")
+        func timeOver() throws {
+            let orders = try Self.orders()
+            let payments = try StubUpstream { connection in
+                _ = try connection.request()
+                try connection.awaitEnd()
+            }
+            let gateway = try GatewayProcess(
+                GatewaySetup().upstream("orders", orders).upstream("payments", payments)
+                    .route(Self.view().replacing("\"20s\"", with: "\"400ms\"")))
+            let answer = try gateway.exchange("POST /checkout/9")
+            #expect(answer.status == 504, "\(answer)")
+            #expect(
+                answer["banyan-parts"]
+                    == "cart;state=done;status=200, reserve;state=done;status=201, charge;state=unknown;reason=timeout, "
+                    + "mail;state=not_started", "\(answer)")
+            try eventually("the step is cancelled") { payments.closedConnections == 1 }
+            #expect(Self.calls(orders) == ["GET /carts/9", "POST /reservations"])
+        }
+
         @Test("A drain that is over says what was done, too")
         func shuttingDown() throws {
             let orders = try Self.orders()
