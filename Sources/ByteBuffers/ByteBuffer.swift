@@ -127,22 +127,50 @@ public struct ByteBuffer: ~Copyable {
         let target = base.unsafelyUnwrapped + tail
         bytes.withUnsafeBytes { source in
             // SAFETY: reserve made room for length bytes at tail, and a source span never aliases a buffer under mutation.
-            target.copyMemory(from: source.baseAddress.unsafelyUnwrapped, byteCount: length)
+            Self.copy(length, from: source.baseAddress.unsafelyUnwrapped, to: target)
         }
         tail += length
+    }
+
+    /// Copies `count` bytes, of which there are some, between places that do not overlap. Most runs of bytes are short: two
+    /// loads and two stores, which may overlap each other, are less than a call.
+    @inlinable @inline(__always)
+    static func copy(_ count: Int, from source: UnsafeRawPointer, to target: UnsafeMutableRawPointer) {
+        // SAFETY: every load and store below lies within the `count` bytes of source and target.
+        if count > 32 {
+            target.copyMemory(from: source, byteCount: count)
+        } else if count >= 16 {
+            let last = (source + (count - 16)).loadUnaligned(as: SIMD2<UInt64>.self)
+            target.storeBytes(of: source.loadUnaligned(as: SIMD2<UInt64>.self), as: SIMD2<UInt64>.self)
+            target.storeBytes(of: last, toByteOffset: count - 16, as: SIMD2<UInt64>.self)
+        } else if count >= 8 {
+            let last = (source + (count - 8)).loadUnaligned(as: UInt64.self)
+            target.storeBytes(of: source.loadUnaligned(as: UInt64.self), as: UInt64.self)
+            target.storeBytes(of: last, toByteOffset: count - 8, as: UInt64.self)
+        } else if count >= 4 {
+            let last = (source + (count - 4)).loadUnaligned(as: UInt32.self)
+            target.storeBytes(of: source.loadUnaligned(as: UInt32.self), as: UInt32.self)
+            target.storeBytes(of: last, toByteOffset: count - 4, as: UInt32.self)
+        } else {
+            let middle = count >> 1
+            target.storeBytes(of: source.load(as: UInt8.self), as: UInt8.self)
+            target.storeBytes(
+                of: source.load(fromByteOffset: middle, as: UInt8.self), toByteOffset: middle, as: UInt8.self)
+            target.storeBytes(
+                of: source.load(fromByteOffset: count - 1, as: UInt8.self), toByteOffset: count - 1, as: UInt8.self)
+        }
     }
 
     /// Appends a copy of `bytes`.
     @inlinable public mutating func append(_ bytes: [UInt8]) { append(bytes.span) }
 
-    /// Appends the characters of a literal. Always inlined: only where the length is known can the copy become a few
-    /// stores in place of a call.
+    /// Appends the characters of a literal. Always inlined: where the length is known, the copy becomes a few stores.
     @inlinable @inline(__always) public mutating func append(_ literal: StaticString) {
         let length = literal.utf8CodeUnitCount
         if length == 0 { return }
         reserve(length)
         // SAFETY: a static string that has a pointer representation lives for ever; reserve made room for its bytes.
-        (base.unsafelyUnwrapped + tail).copyMemory(from: literal.utf8Start, byteCount: length)
+        Self.copy(length, from: literal.utf8Start, to: base.unsafelyUnwrapped + tail)
         tail += length
     }
 

@@ -25,7 +25,7 @@ extension ByteBuffer {
     }
 
     /// The three digits of a value below 1000, the first one in the lowest byte.
-    @inlinable static func threeDigits(_ value: UInt64) -> UInt64 {
+    @inlinable public static func threeDigits(_ value: UInt64) -> UInt64 {
         let hundreds = value / 100
         let tens = value / 10
         return (hundreds | (tens &- hundreds &* 10) << 8 | (value &- tens &* 10) << 16) &+ 0x303030
@@ -40,13 +40,12 @@ extension ByteBuffer {
     /// Appends the low `digits` hexadecimal digits of `value` in lower case.
     @inlinable public mutating func appendHex(_ value: UInt64, digits: Int) {
         precondition(digits >= 0 && digits <= 16, "a 64-bit value has at most 16 digits")
-        if digits == 0 { return }
-        // The digits are written from the first wanted one on, eight at a time; those behind the last do not count.
-        let shifted = value << UInt64((16 - digits) * 4)
-        let first = UInt32(truncatingIfNeeded: shifted >> 32).hexDigits.byteSwapped
-        if digits <= 8 { return append(lowestOf: first, count: digits) }
-        append(lowestOf: first, count: 8)
-        append(lowestOf: UInt32(truncatingIfNeeded: shifted).hexDigits.byteSwapped, count: digits - 8)
+        reserve(16)
+        // The digits stand from the first wanted one on; the smart shift gives 0 where none is wanted.
+        let text = (value << UInt64((16 - digits) * 4)).hexDigits
+        // SAFETY: reserve made room for sixteen bytes at tail; those beyond `digits` are not readable.
+        base.unsafelyUnwrapped.storeBytes(of: text, toByteOffset: tail, as: SIMD16<UInt8>.self)
+        tail += digits
     }
 
     /// A copy of the readable bytes as text; invalid UTF-8 becomes U+FFFD. For logs, tests and the control plane.
@@ -112,16 +111,17 @@ extension Span where Element == UInt8 {
     }
 }
 
-extension UInt32 {
-    /// The eight lower-case hexadecimal digits, the first one in the highest byte.
-    @inlinable var hexDigits: UInt64 {
-        var spread = UInt64(self)
-        spread = (spread | spread << 16) & 0x0000_FFFF_0000_FFFF
-        spread = (spread | spread << 8) & 0x00FF_00FF_00FF_00FF
-        spread = (spread | spread << 4) & 0x0F0F_0F0F_0F0F_0F0F
-        // Adding 6 carries into the next nibble where a digit is a letter; letters lie 39 above the digits' row.
-        let letters = (spread &+ 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
-        return spread &+ 0x3030_3030_3030_3030 &+ letters &* 39
+extension UInt64 {
+    /// The sixteen lower-case hexadecimal digits, from the left.
+    @inlinable @inline(__always) var hexDigits: SIMD16<UInt8> {
+        let bytes = unsafeBitCast(bigEndian, to: SIMD8<UInt8>.self)
+        var digits = SIMD16<UInt8>()
+        digits.evenHalf = bytes &>> 4
+        digits.oddHalf = bytes & 0x0F
+        // Adding 6 carries into the upper half where a digit is a letter; letters lie 39 above the digits' row. Comparing
+        // would be compiled to a loop.
+        let letters = (digits &+ 6) &>> 4
+        return digits &+ 0x30 &+ ((SIMD16(repeating: 0) &- letters) & 39)
     }
 }
 

@@ -154,9 +154,8 @@ public struct DateText: ~Copyable {
         let isBefore = remainder < 0
         prepare(isBefore ? quotient - 1 : quotient)
         buffer.append(text.span(Self.rfc3339))
-        buffer.append(".")
-        buffer.appendThreeDigits(UInt64((isBefore ? remainder + 1_000_000_000 : remainder) / 1_000_000))
-        buffer.append("Z")
+        let milliseconds = UInt64((isBefore ? remainder + 1_000_000_000 : remainder) / 1_000_000)
+        buffer.append(lowestOf: 0x5A_00_00_00_2E | ByteBuffer.threeDigits(milliseconds) << 8, count: 5)
     }
 
     private mutating func prepare(_ wanted: Int64) {

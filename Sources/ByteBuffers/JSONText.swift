@@ -4,10 +4,14 @@ extension ByteBuffer {
     /// DEL, the control characters above it (NEL among them) and the line separators U+2028 and U+2029 are escaped, so that
     /// a log line stays one line for every reader.
     public mutating func appendJSONString(_ bytes: Span<UInt8>) {
-        let plain = bytes.firstNotPlainInJSON(from: 0)
-        reserve(plain + 2)
+        // Two quotes, and what the last word overhangs.
+        reserve(bytes.count + 10)
         append(UInt8(ascii: "\""))
-        append(bytes.extracting(0..<plain))
+        let plain = bytes.withUnsafeBytes { source in
+            // SAFETY: reserve made room for all bytes of the source and eight more behind `tail`.
+            source.copyPlainInJSON(to: base.unsafelyUnwrapped + tail)
+        }
+        tail += plain
         if plain < bytes.count { appendJSONEscaped(bytes, from: plain) }
         append(UInt8(ascii: "\""))
     }
@@ -73,33 +77,19 @@ extension Span where Element == UInt8 {
     func firstNotPlainInJSON(from start: Int) -> Int {
         var index = start
         while count - index >= 8 {
-            let hits = notPlainInJSON(at: index)
+            let hits = word(at: index).notPlainInJSON
             if hits != 0 { return index + hits.trailingZeroBitCount / 8 }
             index += 8
         }
-        if index == count { return count }
-        // The rest is looked at together with some of the bytes before, which are plain.
-        if index - start >= 8, notPlainInJSON(at: count - 8) == 0 { return count }
-        while index < count {
-            let byte = self[unchecked: index]
-            if byte < 0x20 || byte >= 0x7F || byte == 0x22 || byte == 0x5C { return index }
-            index += 1
-        }
-        return count
+        while index < count, self[unchecked: index].isPlainInJSON { index += 1 }
+        return index
     }
 
-    /// Marks among the eight bytes at `index`, in their high bits, those that ``firstNotPlainInJSON(from:)`` looks for.
-    /// The lowest mark is exact.
-    private func notPlainInJSON(at index: Int) -> UInt64 {
-        let ones: UInt64 = 0x0101_0101_0101_0101
-        let highs: UInt64 = 0x8080_8080_8080_8080
+    /// The eight bytes at `index`, the first one lowest.
+    @inline(__always)
+    fileprivate func word(at index: Int) -> UInt64 {
         // SAFETY: any eight bytes are an integer, and the span checks that they lie within it.
-        let word = UInt64(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: index, as: UInt64.self))
-        let quote = word ^ (ones &* 0x22)
-        let backslash = word ^ (ones &* 0x5C)
-        // In turn: below 0x20, quote, backslash, and 0x7F or above. A borrow can mark a byte above a true hit, never one
-        // below.
-        return ((word &- ones &* 0x20) | (quote &- ones) | (backslash &- ones) | (word &+ ones) | word) & highs
+        UInt64(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: index, as: UInt64.self))
     }
 
     /// The length of the well-formed UTF-8 sequence that begins at `index` (RFC 3629 §4), or 0 where there is none:
@@ -122,4 +112,105 @@ extension Span where Element == UInt8 {
         default: return 0
         }
     }
+}
+
+extension UnsafeRawBufferPointer {
+    /// Copies the bytes before the first one that may have to be escaped, and up to eight more behind them; how many stand
+    /// before it. The target has room for eight bytes more than there are.
+    @inline(__always)
+    fileprivate func copyPlainInJSON(to target: UnsafeMutableRawPointer) -> Int {
+        var index = 0
+        while count - index >= 16 {
+            let words = loadUnaligned(fromByteOffset: index, as: SIMD2<UInt64>.self)
+            if words.hasNotPlainInJSON { return copyWords(from: index, to: target) }
+            target.storeBytes(of: words, toByteOffset: index, as: SIMD2<UInt64>.self)
+            index += 16
+        }
+        if index == count { return count }
+        if index > 0 {
+            // The rest, with some of the bytes before, which are plain.
+            let words = loadUnaligned(fromByteOffset: count - 16, as: SIMD2<UInt64>.self)
+            if words.hasNotPlainInJSON { return copyWords(from: index, to: target) }
+            target.storeBytes(of: words, toByteOffset: count - 16, as: SIMD2<UInt64>.self)
+            return count
+        }
+        if count >= 8 {
+            // Two words that overlap where there are less than sixteen bytes.
+            let first = loadUnaligned(fromByteOffset: 0, as: UInt64.self)
+            let last = loadUnaligned(fromByteOffset: count - 8, as: UInt64.self)
+            if SIMD2(first, last).hasNotPlainInJSON { return copyWords(from: 0, to: target) }
+            target.storeBytes(of: first, as: UInt64.self)
+            target.storeBytes(of: last, toByteOffset: count - 8, as: UInt64.self)
+            return count
+        }
+        return copyWords(from: 0, to: target)
+    }
+
+    /// The same from `index` on, eight bytes at a time.
+    @inline(__always)
+    private func copyWords(from start: Int, to target: UnsafeMutableRawPointer) -> Int {
+        var index = start
+        while index < count {
+            let rest = count - index
+            let word = word(at: index)
+            target.storeBytes(of: word.littleEndian, toByteOffset: index, as: UInt64.self)
+            // What lies beyond the end is made plain.
+            let beyond: UInt64 = rest < 8 ? 0x2020_2020_2020_2020 << UInt64(8 * rest) : 0
+            let hits = (word | beyond).notPlainInJSON
+            if hits != 0 { return index + hits.trailingZeroBitCount / 8 }
+            index += 8
+        }
+        return count
+    }
+
+    /// The eight bytes at `index`, which lies within, the first one lowest; zeros for those beyond the end.
+    @inline(__always)
+    private func word(at index: Int) -> UInt64 {
+        let rest = count - index
+        if rest >= 8 { return UInt64(littleEndian: loadUnaligned(fromByteOffset: index, as: UInt64.self)) }
+        if count >= 8 {
+            let word = UInt64(littleEndian: loadUnaligned(fromByteOffset: count - 8, as: UInt64.self))
+            return word >> UInt64(8 * (8 - rest))
+        }
+        if rest >= 4 {
+            let low = UInt32(littleEndian: loadUnaligned(fromByteOffset: index, as: UInt32.self))
+            let high = UInt32(littleEndian: loadUnaligned(fromByteOffset: count - 4, as: UInt32.self))
+            return UInt64(low) | UInt64(high) << UInt64(8 * (rest - 4))
+        }
+        let middle = rest / 2
+        return UInt64(self[index]) | UInt64(self[index + middle]) << UInt64(8 * middle)
+            | UInt64(self[count - 1]) << UInt64(8 * (rest - 1))
+    }
+}
+
+extension SIMD2<UInt64> {
+    /// Whether one of the sixteen bytes does not stand for itself in a JSON string, or may begin a sequence that does not.
+    @inline(__always)
+    fileprivate var hasNotPlainInJSON: Bool {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let quote = self ^ (ones &* 0x22)
+        let backslash = self ^ (ones &* 0x5C)
+        // As for one word, see below.
+        let marks = (self &- ones &* 0x20) | (quote &- ones) | (backslash &- ones) | (self &+ ones) | self
+        return (marks.x | marks.y) & ones << 7 != 0
+    }
+}
+
+extension UInt64 {
+    /// Marks among eight bytes, in their high bits, those that do not stand for themselves in a JSON string, or may begin a
+    /// sequence that does not. The lowest mark is exact.
+    fileprivate var notPlainInJSON: UInt64 {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let highs: UInt64 = 0x8080_8080_8080_8080
+        let quote = self ^ (ones &* 0x22)
+        let backslash = self ^ (ones &* 0x5C)
+        // In turn: below 0x20, quote, backslash, and 0x7F or above. A borrow can mark a byte above a true hit, never one
+        // below.
+        return ((self &- ones &* 0x20) | (quote &- ones) | (backslash &- ones) | (self &+ ones) | self) & highs
+    }
+}
+
+extension UInt8 {
+    /// Whether the byte stands for itself in a JSON string, whatever follows.
+    fileprivate var isPlainInJSON: Bool { self >= 0x20 && self < 0x7F && self != 0x22 && self != 0x5C }
 }

@@ -26,8 +26,9 @@ package struct ExportSettings: Equatable, Sendable {
     package var key: String?
     /// The most spans that wait.
     package var queue = 32_768
-    /// The most spans in one request, and how many make one due.
-    package var batch = 512
+    /// The most spans in one request, and how many make one due: four times what SDKs have, which export for one service. At
+    /// many spans a second, what a request to the collector costs besides its bytes is more than the bytes.
+    package var batch = 2_048
     /// How long spans wait for others at most, in milliseconds.
     package var delay: UInt64 = 1_000
     /// How long a batch is offered to the collector before it is given up, in milliseconds.

@@ -29,17 +29,15 @@ package struct OTLPEnvelope: Sendable {
         self.scope = scope.withUnsafeBytes { Array($0) }
     }
 
-    /// Appends the request that carries the spans of `chunks`, which are copied once.
-    package func append(_ chunks: [SpanChunk], to buffer: inout ByteBuffer) {
-        let scopeSpans = chunks.reduce(scope.count) { $0 + $1.count }
+    /// Appends what stands before the spans in a request that carries so many bytes of them.
+    package func begin(_ spans: Int, to buffer: inout ByteBuffer) {
+        let scopeSpans = scope.count + spans
         let resourceSpans = resource.count + Protobuf.fieldSize(scopeSpans)
-        buffer.reserve(resourceSpans + 16)
         buffer.appendTag(1, .bytes)
         buffer.appendVarint(UInt64(resourceSpans))
         buffer.append(resource)
         buffer.appendTag(2, .bytes)
         buffer.appendVarint(UInt64(scopeSpans))
         buffer.append(scope)
-        for chunk in chunks { buffer.append(chunk.span) }
     }
 }

@@ -2,28 +2,25 @@ package import ByteBuffers
 import Synchronization
 
 /// Spans that one worker has recorded together, as ``SpanWriter`` has written them.
-package final class SpanChunk: Sendable {
-    // SAFETY: written by whoever makes the chunk, before anybody else has it; read only from then on.
-    private nonisolated(unsafe) let bytes: UnsafeMutableBufferPointer<UInt8>
+package final class SpanChunk: @unchecked Sendable {
+    // SAFETY: filled by whoever makes the chunk, before anybody else has it; read only from then on.
+    private let bytes: ByteBuffer
     /// How many spans there are.
     package let spans: Int
 
-    /// A copy of `spans` spans.
-    package init(_ source: borrowing Span<UInt8>, spans: Int) {
-        let copy = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: source.count)
-        _ = source.withUnsafeBufferPointer { copy.initialize(from: $0) }
-        bytes = copy
+    /// A chunk of `spans` spans, which stand in these bytes.
+    package init(_ bytes: consuming ByteBuffer, spans: Int) {
+        self.bytes = bytes
         self.spans = spans
     }
-
-    deinit { bytes.deallocate() }
 
     /// The bytes.
     package var span: Span<UInt8> {
         @_lifetime(borrow self)
         borrowing get {
-            // SAFETY: the memory is initialised and lives as long as the chunk, which the span cannot outlive.
-            _overrideLifetime(Span(_unsafeElements: UnsafeBufferPointer(bytes)), borrowing: self)
+            // SAFETY: the memory stays where it is for as long as the chunk lives, which the span cannot outlive.
+            let memory = bytes.withUnsafeBytes { $0.assumingMemoryBound(to: UInt8.self) }
+            return _overrideLifetime(Span(_unsafeElements: memory), borrowing: self)
         }
     }
 
@@ -102,8 +99,17 @@ package final class SpanQueue: Sendable {
 
     /// Puts the spans of `buffer` in, which is empty afterwards.
     package func put(_ buffer: inout ByteBuffer, spans: Int) {
-        let chunk = SpanChunk(buffer.span, spans: spans)
-        buffer.removeAll()
+        var bytes = ByteBuffer()
+        if buffer.count * 2 >= buffer.capacity {
+            // Handed over as they are: the next ones will need as much room.
+            bytes = ByteBuffer(capacity: buffer.capacity)
+            swap(&bytes, &buffer)
+        } else {
+            bytes.reserve(buffer.count)
+            bytes.append(buffer.span)
+            buffer.removeAll()
+        }
+        let chunk = SpanChunk(bytes, spans: spans)
         recent?.keep(chunk)
         let wakes = state.withLock { state in
             state.counts.recorded += UInt64(spans)

@@ -37,22 +37,39 @@ package struct SpanWriter: ~Copyable {
     /// Begins a span. `state` is the trace's `tracestate`, which may be empty.
     package mutating func begin(_ head: Head, state: borrowing Span<UInt8>) {
         body.removeAll(keeping: 16_384)
-        body.append(lowestOf: 0x100A, count: 2)
-        body.appendBigEndian(head.traceID.high)
-        body.appendBigEndian(head.traceID.low)
-        body.append(lowestOf: 0x0812, count: 2)
-        body.appendBigEndian(head.span.spanID)
-        if !state.isEmpty { body.appendField(3, state) }
-        if head.span.parentID != 0 {
-            body.append(lowestOf: 0x0822, count: 2)
-            body.appendBigEndian(head.span.parentID)
+        appendIDs(head, state: state)
+        // Fields 6, 7 and 8, the kind, the begin and the end; field 16, of which the tag has two bytes, the flags and what is
+        // known about the parent.
+        let knowledge: UInt64 = 0x100 | (head.parentIsRemote ? 0x200 : 0)
+        _ = body.write(minimum: 28) { target in
+            // SAFETY: every store lies within the 28 bytes that were asked for.
+            let kind = 0x39_00_30 | UInt32(head.span.kind.number) << 8
+            target.storeBytes(of: kind.littleEndian, as: UInt32.self)
+            target.storeBytes(of: head.start.littleEndian, toByteOffset: 3, as: UInt64.self)
+            target.storeBytes(of: 0x41, toByteOffset: 11, as: UInt8.self)
+            // Clocks that were set meanwhile must not make a span end before it began.
+            target.storeBytes(of: max(head.start, head.end).littleEndian, toByteOffset: 12, as: UInt64.self)
+            let flags = 0x0185 | (UInt64(head.flags.rawValue) | knowledge) << 16
+            target.storeBytes(of: flags.littleEndian, toByteOffset: 20, as: UInt64.self)
+            return 26
         }
-        body.appendField(6, varint: head.span.kind.number)
-        body.appendField(7, fixed64: head.start)
-        // Clocks that were set meanwhile must not make a span end before it began.
-        body.appendField(8, fixed64: max(head.start, head.end))
-        let knowledge: UInt32 = 0x100 | (head.parentIsRemote ? 0x200 : 0)
-        body.appendField(16, fixed32: UInt32(head.flags.rawValue) | knowledge)
+    }
+
+    /// Fields 1 to 4.
+    private mutating func appendIDs(_ head: Head, state: borrowing Span<UInt8>) {
+        _ = body.write(minimum: 28) { target in
+            // SAFETY: every store lies within the 28 bytes that were asked for.
+            target.storeBytes(of: UInt16(0x100A).littleEndian, as: UInt16.self)
+            target.storeBytes(of: head.traceID.high.bigEndian, toByteOffset: 2, as: UInt64.self)
+            target.storeBytes(of: head.traceID.low.bigEndian, toByteOffset: 10, as: UInt64.self)
+            target.storeBytes(of: UInt16(0x0812).littleEndian, toByteOffset: 18, as: UInt16.self)
+            target.storeBytes(of: head.span.spanID.bigEndian, toByteOffset: 20, as: UInt64.self)
+            return 28
+        }
+        if !state.isEmpty { body.appendField(3, state) }
+        if head.span.parentID == 0 { return }
+        body.append(lowestOf: 0x0822, count: 2)
+        body.appendBigEndian(head.span.parentID)
     }
 
     /// Sets the span's name: a word, and what it is done to with a blank between them where that is not empty.
@@ -110,9 +127,6 @@ package struct SpanWriter: ~Copyable {
         beginText(key, count: word.utf8CodeUnitCount)
         if isEvent { nested.append(word) } else { body.append(word) }
     }
-
-    /// Adds an attribute that is text of ours, in ASCII.
-    package mutating func add(_ key: StaticString, ascii text: borrowing Span<UInt8>) { addText(key, text) }
 
     /// Adds an attribute whose text is 32 hexadecimal digits.
     package mutating func add(_ key: StaticString, hexadecimal high: UInt64, _ low: UInt64) {

@@ -19,7 +19,7 @@ final class Exchange: ServerExchange {
     /// The configuration that the exchange began with, and keeps to its end.
     private(set) var snapshot: WorkerSnapshot?
     /// Who asks.
-    var identity = RequestIdentity()
+    var identity: RequestIdentity { sender }
     var trace = TraceContext()
     var captures = RouteCaptures()
     /// The route's number, -1 before and without a match.
@@ -58,10 +58,12 @@ final class Exchange: ServerExchange {
     /// What flag rules see of the request.
     private(set) lazy var flagContext = RequestContext(self)
     /// Where the last attempt went, for the log.
-    var upstreamAddress: [UInt8]?
+    var endpoint: Endpoint?
     /// What was wrong with an upstream's answer, in fixed words, for the log.
     var upstreamFault: StaticString?
 
+    // Only ever written whole, so that the compiler can see that no two accesses overlap.
+    private var sender = RequestIdentity()
     private lazy var forward = ForwardExchange(self)
     private lazy var aggregate = AggregateExchange(self)
     private lazy var deadline = ExchangeDeadline(self)
@@ -98,8 +100,10 @@ final class Exchange: ServerExchange {
         self.snapshot = snapshot
         worker.metrics.began(self)
         guard let channel else { return }
-        identity.read(head, peer: channel.peer, rules: snapshot.identity, ids: &worker.ids)
-        let policy = identity.peerIsTrusted ? EdgePolicy.continue : snapshot.edge(of: channel.listenerIndex)
+        var sender = RequestIdentity()
+        sender.read(head, peer: channel.peer, rules: snapshot.identity, ids: &worker.ids)
+        self.sender = sender
+        let policy = sender.peerIsTrusted ? EdgePolicy.continue : snapshot.edge(of: channel.listenerIndex)
         trace.begin(
             from: head, policy: policy, propagation: snapshot.propagation, sampler: snapshot.sampler,
             ids: &worker.ids, at: receivedAt)
@@ -261,7 +265,7 @@ final class Exchange: ServerExchange {
         attempts = 0
         upstreamTime = 0
         upstreamFault = nil
-        upstreamAddress = nil
+        endpoint = nil
         awaitsBody = false
         bodyAt = 0
         decisions.reset()
@@ -284,15 +288,6 @@ final class Exchange: ServerExchange {
 
     /// When the head of a forwarded answer came; 0 without one.
     var upstreamHeadAt: UInt64 { ran == .forward ? forward.times.headAt : 0 }
-
-    /// Whether a connection failed under a request that another one then carried.
-    var tookSecondConnection: Bool {
-        switch ran {
-        case .nothing: false
-        case .forward: forward.wasReplaced
-        case .aggregate: aggregate.tookSecondConnection
-        }
-    }
 
     /// The view whose parts a problem document has to tell of, as some of them may have changed something; or nil.
     var reportedView: AggregateExchange? { ran == .aggregate && aggregate.owesReport ? aggregate : nil }
@@ -333,8 +328,12 @@ final class Exchange: ServerExchange {
     private func stop() {
         switch runs {
         case .nothing: return
-        case .forward: forward.stop()
-        case .aggregate: aggregate.stop()
+        case .forward:
+            forward.stop()
+            if forward.wasReplaced { marks.insert(.retried) }
+        case .aggregate:
+            aggregate.stop()
+            if aggregate.tookSecondConnection { marks.insert(.retried) }
         }
         runs = .nothing
         deadline.cancel()
@@ -381,9 +380,12 @@ final class Exchange: ServerExchange {
     }
 
     /// Appends the fields that the gateway adds to every answer.
-    func appendOwnFields() {
+    func appendOwnFields() { appendOwnFields(to: &output) }
+
+    /// Appends them to the output, which the caller has access to.
+    func appendOwnFields(to output: inout ByteBuffer) {
         if !requestIsWhole { marks.insert(.earlyAnswer) }
-        appendTraceResponse()
+        appendTraceResponse(to: &output)
         if handlesStrictly {
             // Another client may have taken the view without a part (RFC 7240 §2, §3).
             output.append("Preference-Applied: handling=strict\r\nVary: Prefer\r\n")

@@ -31,13 +31,11 @@ extension Exchange {
         return split
     }
 
-    /// The marks of an exchange that is over, but for the one that depends on the log.
-    var allMarks: AccessLogMarks {
+    /// The marks of an exchange that is over, but for those that depend on the log and on the worker.
+    var finalMarks: AccessLogMarks {
         var marks = marks
-        if tookSecondConnection { marks.insert(.retried) }
         if status == 101 { marks.insert(.tunnel) }
         if wasAborted, status > 0, !marks.contains(.clientGone) { marks.insert(.truncated) }
-        if channel?.connection.server.isDraining == true { marks.insert(.draining) }
         return marks
     }
 }

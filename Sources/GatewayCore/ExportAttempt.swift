@@ -11,7 +11,12 @@ final class ExportAttempt: UpstreamAttempt {
     private let lines: [UInt8]
     private let path: [UInt8]
     private let done: (Outcome) -> Void
+    /// The body, or what of it stands before the spans of `chunks`.
     private var body = ByteBuffer()
+    private var chunks: [SpanChunk] = []
+    /// The first of them that was not sent yet.
+    private var next = 0
+    private var hasEnded = false
     private var isCompressed = false
     private var answer = ByteBuffer()
     private var answerIsTooLarge = false
@@ -40,14 +45,22 @@ final class ExportAttempt: UpstreamAttempt {
     }
 
     /// Takes what is to be sent next, and gives the memory of the last request for it. It is kept, to be sent once more.
-    func take(_ bytes: inout ByteBuffer, isCompressed: Bool) {
+    ///
+    /// - Parameter chunks: The spans that follow `bytes`, which go out from where they are.
+    func take(_ bytes: inout ByteBuffer, _ chunks: [SpanChunk] = [], isCompressed: Bool = false) {
         swap(&body, &bytes)
+        self.chunks = chunks
         self.isCompressed = isCompressed
-        framing = .length(UInt64(body.count))
+        framing = .length(UInt64(chunks.reduce(body.count) { $0 + $1.count }))
     }
 
+    /// Forgets the spans.
+    func forget() { chunks = [] }
+
     override func writeHead(into buffer: inout ByteBuffer) {
-        guard let endpoint else { return }
+        guard let endpoint, case .length(let length) = framing else { return }
+        next = 0
+        hasEnded = false
         answer.removeAll(keeping: Self.mostAnswer)
         answerIsTooLarge = false
         buffer.append("POST ")
@@ -58,7 +71,7 @@ final class ExportAttempt: UpstreamAttempt {
         if isCompressed { buffer.append("Content-Encoding: gzip\r\n") }
         buffer.append(lines)
         buffer.append("Content-Length: ")
-        buffer.appendDecimal(body.count)
+        buffer.appendDecimal(length)
         buffer.append("\r\n\r\n")
     }
 
@@ -68,6 +81,21 @@ final class ExportAttempt: UpstreamAttempt {
         send(bytes.span)
         // Put back: the attempt may have to be started once more.
         swap(&bytes, &body)
+        sendChunks()
+    }
+
+    override func writable() { if isStarted { sendChunks() } }
+
+    /// Sends as much as the connection takes without keeping it in a buffer.
+    private func sendChunks() {
+        while next < chunks.count {
+            if isFull { return }
+            let chunk = chunks[next]
+            next += 1
+            send(chunk.span)
+        }
+        if hasEnded { return }
+        hasEnded = true
         endBody()
     }
 

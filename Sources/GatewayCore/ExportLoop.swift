@@ -114,9 +114,14 @@ final class ExportLoop {
         underWay = chunks.reduce(0) { $0 + $1.spans }
         request.removeAll(keeping: 1 << 20)
         if let output { return print(chunks, to: output) }
-        envelope.append(chunks, to: &request)
-        compress()
-        attempt?.take(&request, isCompressed: isCompressed)
+        envelope.begin(chunks.reduce(0) { $0 + $1.count }, to: &request)
+        if settings.compresses == true {
+            for chunk in chunks { request.append(chunk.span) }
+            compress()
+            attempt?.take(&request, isCompressed: isCompressed)
+        } else {
+            attempt?.take(&request, chunks)
+        }
         let (deadline, overflow) = loop.now.addingReportingOverflow(settings.patience)
         retry = ExportRetry(until: overflow ? .max : deadline)
         send()
@@ -140,7 +145,7 @@ final class ExportLoop {
 
     private func compress() {
         isCompressed = false
-        guard settings.compresses == true, var encoder = gzip.take() else { return }
+        guard var encoder = gzip.take() else { return }
         spare.removeAll(keeping: 1 << 20)
         if encoder.encode(request.span, to: &spare) {
             swap(&spare, &request)
@@ -184,6 +189,7 @@ final class ExportLoop {
             report(outcome, "they are lost")
         }
         underWay = 0
+        attempt?.forget()
         if isEnding || queue.hasBatch {
             // From the loop, not from inside the event of an attempt that is not over yet.
             timer?.schedule(after: 0)

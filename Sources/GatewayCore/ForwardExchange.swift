@@ -78,7 +78,7 @@ final class ForwardExchange: RecordedAttempt {
             exchange.fail(.upstreamOverloaded)
             return
         }
-        exchange.upstreamAddress = endpoint?.text
+        exchange.endpoint = endpoint
     }
 
     /// Ends what runs, without an answer.
@@ -140,26 +140,34 @@ final class ForwardExchange: RecordedAttempt {
 
     override func writeHead(into buffer: inout ByteBuffer) {
         guard let plan, let endpoint, let snapshot = exchange.snapshot else { return }
+        write(exchange.head, for: plan, to: endpoint, snapshot, into: &buffer)
+    }
+
+    /// Writes the head of the upstream's request after that of the client's, to which this is the one access.
+    private func write(
+        _ head: borrowing RequestHead, for plan: ForwardPlan, to endpoint: Endpoint, _ snapshot: WorkerSnapshot,
+        into buffer: inout ByteBuffer
+    ) {
         let upstream = snapshot.upstreams[exchange.upstream]
-        exchange.head.copy(exchange.head.methodRange, to: &buffer)
+        head.copy(head.methodRange, to: &buffer)
         buffer.append(" ")
-        appendPath(to: &buffer)
-        if exchange.head.hasQuery {
+        appendPath(of: head, at: endpoint, to: &buffer)
+        if head.hasQuery {
             buffer.append("?")
-            exchange.head.copy(exchange.head.query, to: &buffer)
+            head.copy(head.query, to: &buffer)
         }
         buffer.append(" HTTP/1.1\r\nHost: ")
-        upstream.host.append(exchange.head, endpoint: endpoint, to: &buffer)
+        upstream.host.append(head, endpoint: endpoint, to: &buffer)
         buffer.append("\r\n")
         let left = exchange.timeLeft
         let tightens =
-            left != .max && plan.mayTighten && exchange.head.isGRPC
-            && exchange.head.grpcOutlasts(milliseconds: left)
+            left != .max && plan.mayTighten && head.isGRPC
+            && head.grpcOutlasts(milliseconds: left)
         ForwardingHeaders.appendEndToEndFields(
-            of: exchange.head, policy: tightens ? plan.tightenedPolicy : plan.requestPolicy,
+            of: head, policy: tightens ? plan.tightenedPolicy : plan.requestPolicy,
             peerIsTrusted: exchange.identity.peerIsTrusted, into: &buffer)
         buffer.append(plan.requestLines)
-        exchange.appendGatewayFields(spanID: span.spanID, to: &buffer)
+        exchange.appendGatewayFields(of: head, spanID: span.spanID, to: &buffer)
         if tightens { DeadlineFields.appendGRPC(milliseconds: left, into: &buffer) }
         // A tunnel outlives the wait for its beginning.
         if !asksUpgrade { exchange.appendDeadline(min(left, headTime), to: &buffer) }
@@ -173,7 +181,7 @@ final class ForwardExchange: RecordedAttempt {
         }
         if asksUpgrade {
             buffer.append("Connection: Upgrade\r\nUpgrade: websocket\r\n")
-        } else if exchange.head.acceptsTrailers {
+        } else if head.acceptsTrailers {
             buffer.append("TE: trailers\r\nConnection: TE\r\n")
         }
         buffer.append("\r\n")
@@ -186,12 +194,12 @@ final class ForwardExchange: RecordedAttempt {
         exchange.head.copy(exchange.head.methodRange, to: &buffer)
     }
 
-    override func appendPath(to buffer: inout ByteBuffer) {
-        if let endpoint { buffer.append(endpoint.pathPrefix) }
+    override func appendPath(of head: borrowing RequestHead, at endpoint: Endpoint, to buffer: inout ByteBuffer) {
+        buffer.append(endpoint.pathPrefix)
         if let rewrite {
             rewrite.append(exchange, to: &buffer)
         } else {
-            exchange.head.copy(exchange.head.path, to: &buffer)
+            head.copy(head.path, to: &buffer)
         }
     }
 
@@ -215,24 +223,34 @@ final class ForwardExchange: RecordedAttempt {
         let headAt = noteHead()
         exchange.upstreamTime = headAt &- times.startedAt
         span.status = head.status
-        exchange.beginHead(status: head.status)
-        ForwardingHeaders.appendEndToEndFields(of: head, removing: plan.responsePolicy, into: &exchange.output)
-        exchange.output.append(plan.responseLines)
-        ForwardingHeaders.appendVia(of: head, gateway: snapshot.name, into: &exchange.output)
-        exchange.output.append(snapshot.upstreams[exchange.upstream].servedByLine)
-        exchange.appendOwnFields()
-        if head.status == 101 {
-            exchange.output.append("Connection: Upgrade\r\nUpgrade: websocket\r\n")
-            isTunnel = true
-            exchange.endHead(.tunnel, hasDate: head.fields.contains(.date))
-            exchange.beginTunnel()
-            return
-        }
+        exchange.beginHead(status: span.status)
+        let form = Self.relay(head, by: plan, exchange, snapshot, to: &exchange.output)
+        isTunnel = form.body == .tunnel
+        exchange.endHead(form.body, hasDate: form.hasDate)
+        if isTunnel { exchange.beginTunnel() }
+    }
+
+    /// Writes the fields of the client's answer after the head of the upstream's; this is the one access to both.
+    ///
+    /// - Returns: How the answer's body ends, and whether the answer is dated.
+    private static func relay(
+        _ head: borrowing ResponseHead, by plan: ForwardPlan, _ exchange: Exchange, _ snapshot: WorkerSnapshot,
+        to output: inout ByteBuffer
+    ) -> (body: ResponseBody, hasDate: Bool) {
+        ForwardingHeaders.appendEndToEndFields(of: head, removing: plan.responsePolicy, into: &output)
+        output.append(plan.responseLines)
+        ForwardingHeaders.appendVia(of: head, gateway: snapshot.name, into: &output)
+        output.append(snapshot.upstreams[exchange.upstream].servedByLine)
+        exchange.appendOwnFields(to: &output)
         let hasDate = head.fields.contains(.date)
+        if head.status == 101 {
+            output.append("Connection: Upgrade\r\nUpgrade: websocket\r\n")
+            return (.tunnel, hasDate)
+        }
         switch head.framing {
-        case .none: exchange.endHead(.none(declared: head.contentLength), hasDate: hasDate)
-        case .length(let length): exchange.endHead(.length(length), hasDate: hasDate)
-        case .chunked, .untilClose: exchange.endHead(.stream, hasDate: hasDate)
+        case .none: return (.none(declared: head.contentLength), hasDate)
+        case .length(let length): return (.length(length), hasDate)
+        case .chunked, .untilClose: return (.stream, hasDate)
         }
     }
 
@@ -270,7 +288,7 @@ extension Exchange {
     }
 
     /// Appends the fields by which the gateway speaks to an upstream: where the request comes from, its id, its trace.
-    func appendGatewayFields(spanID: UInt64, to buffer: inout ByteBuffer) {
+    func appendGatewayFields(of head: borrowing RequestHead, spanID: UInt64, to buffer: inout ByteBuffer) {
         guard let snapshot else { return }
         let scheme = channel?.connection.isSecure == true ? RequestScheme.https : .http
         ForwardingHeaders.appendForwardingFields(

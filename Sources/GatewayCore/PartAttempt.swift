@@ -134,7 +134,7 @@ final class PartAttempt: RecordedAttempt {
             into: &buffer)
         buffer.append(plan.requests[part].acceptLine)
         Self.appendHeaderLines(view.run, number, to: &buffer)
-        exchange.appendGatewayFields(spanID: span.spanID, to: &buffer)
+        exchange.appendGatewayFields(of: exchange.head, spanID: span.spanID, to: &buffer)
         exchange.appendDeadline(timeLeft, to: &buffer)
         if case .length(let length) = framing {
             buffer.append(plan.requests[part].contentTypeLine)
@@ -172,8 +172,8 @@ final class PartAttempt: RecordedAttempt {
         if let plan = view.plan { buffer.append(plan.plan.parts[part].method) }
     }
 
-    override func appendPath(to buffer: inout ByteBuffer) {
-        if let endpoint { buffer.append(endpoint.pathPrefix) }
+    override func appendPath(of head: borrowing RequestHead, at endpoint: Endpoint, to buffer: inout ByteBuffer) {
+        buffer.append(endpoint.pathPrefix)
         let start = buffer.count
         Self.appendTarget(view.run, number, to: &buffer)
         if let query = buffer.span.firstIndex(of: UInt8(ascii: "?"), from: start) { buffer.truncate(to: query) }

@@ -1,6 +1,7 @@
 import ByteBuffers
 import DistributedTracing
 import EventLoops
+import HTTPMessage
 import Upstreams
 
 /// An attempt at an upstream that a span can tell of.
@@ -18,8 +19,9 @@ class RecordedAttempt: UpstreamAttempt {
     /// Appends the method that was sent.
     func appendMethod(to buffer: inout ByteBuffer) {}
 
-    /// Appends the path that was asked for, with a prefix of the server's, without the query.
-    func appendPath(to buffer: inout ByteBuffer) {}
+    /// Appends the path that `endpoint` was asked for, with a prefix of the server's, without the query. The head is that
+    /// of the client's request.
+    func appendPath(of head: borrowing RequestHead, at endpoint: Endpoint, to buffer: inout ByteBuffer) {}
 
     /// Begins the span of an attempt of `exchange`.
     final func beginSpan(of exchange: Exchange, at now: UInt64) {

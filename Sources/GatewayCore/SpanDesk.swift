@@ -11,6 +11,7 @@ struct SpanDesk: ~Copyable {
     private var spans = ByteBuffer()
     private var count = 0
     private var scratch = ByteBuffer()
+    private var servers = ServerBlocks()
 
     /// Puts what has gathered into `queue`.
     mutating func hand(to queue: SpanQueue) {
@@ -28,7 +29,7 @@ struct SpanDesk: ~Copyable {
     ) -> (count: Int, size: Int) {
         recordServer(exchange, head, trace, snapshot, end)
         let composition = exchange.compositionSpan
-        exchange.eachCall { recordCall($0, $1, trace, composition, snapshot, end) }
+        exchange.eachCall { recordCall($0, $1, head, trace, composition, snapshot, end) }
         if composition.start > 0 { recordComposition(composition, exchange.route, trace, snapshot, end) }
         return (count, spans.count)
     }
@@ -58,23 +59,10 @@ struct SpanDesk: ~Copyable {
         span.end = end.monotonic
         begin(span, trace, end, parentIsRemote: trace.hasRemoteParent)
         let channel = exchange.channel
-        addRequest(head, route: exchange.route, isSecure: channel?.connection.isSecure == true, snapshot)
-        addOutcome(status: exchange.statusForLog, cause: exchange.cause)
+        addServer(exchange, head, isSecure: channel?.connection.isSecure == true, snapshot)
+        addRequest(head, snapshot)
         let identity = exchange.identity
-        let peer = channel?.peer
-        if let client = identity.client {
-            scratch.removeAll()
-            scratch.append(client)
-            Self.add("client.address", ascii: scratch, &writer)
-        }
-        if let peer, !peer.isUnix {
-            if identity.client != peer.address {
-                scratch.removeAll()
-                scratch.append(peer.address)
-            }
-            Self.add("network.peer.address", ascii: scratch, &writer)
-            writer.add("network.peer.port", Int(peer.port))
-        }
+        if let connection = channel?.connection { addClient(identity, connection) }
         if identity.requestID.isEmpty {
             writer.add("banyan.request_id", hexadecimal: identity.newRequestID.0, identity.newRequestID.1)
         } else {
@@ -90,6 +78,21 @@ struct SpanDesk: ~Copyable {
         endSpan()
     }
 
+    /// Adds who asked: most often whoever has the connection, of whom everything is said with each request again.
+    private mutating func addClient(_ identity: RequestIdentity, _ connection: Connection) {
+        let peer = connection.peer
+        if !peer.isUnix, identity.client == peer.address {
+            if connection.note.isEmpty { connection.note = SpanBlocks.client(peer) }
+            writer.add(madeBefore: connection.note.span)
+            return
+        }
+        if let client = identity.client { add("client.address", client) }
+        if !peer.isUnix {
+            add("network.peer.address", peer.address)
+            writer.add("network.peer.port", Int(peer.port))
+        }
+    }
+
     private mutating func recordComposition(
         _ span: TraceSpan, _ route: Int, _ trace: borrowing TraceContext, _ snapshot: WorkerSnapshot, _ end: Moment
     ) {
@@ -101,14 +104,33 @@ struct SpanDesk: ~Copyable {
     private static let composition = Array("compose".utf8)
 
     private mutating func recordCall(
-        _ call: RecordedAttempt, _ number: Int, _ trace: borrowing TraceContext, _ composition: TraceSpan,
-        _ snapshot: WorkerSnapshot, _ end: Moment
+        _ call: RecordedAttempt, _ number: Int, _ head: borrowing RequestHead, _ trace: borrowing TraceContext,
+        _ composition: TraceSpan, _ snapshot: WorkerSnapshot, _ end: Moment
     ) {
         var span = call.span
         // One that was cut off has no end of its own.
         if span.end == 0 { span.end = end.monotonic }
         if composition.start > 0 { span.parentID = composition.spanID }
         begin(span, trace, end)
+        let isGood = span.status == 200 && number == 1 && call.error == nil && call.method != .other
+        if isGood { snapshot.spanBlocks.addGoodCall(call.method, to: &writer) } else { addMethod(of: call, snapshot) }
+        if let endpoint = call.endpoint {
+            writer.add(madeBefore: endpoint.note.span)
+            scratch.removeAll()
+            scratch.append(endpoint.origin)
+            call.appendPath(of: head, at: endpoint, to: &scratch)
+            addScratch("url.full")
+        } else if call.upstream >= 0 {
+            writer.add("banyan.upstream", snapshot.upstreams[call.upstream].name)
+        }
+        if !isGood { addOutcome(of: call, span.status, number, snapshot) }
+        let part = call.partName
+        if !part.isEmpty { writer.add("banyan.part", part) }
+        if call.wasReplaced { writer.add("http.request.resend_count", 1) }
+        endSpan()
+    }
+
+    private mutating func addMethod(of call: RecordedAttempt, _ snapshot: WorkerSnapshot) {
         if call.method == .other {
             // Names of spans are few: a method that nobody knows is none of them.
             writer.setName(Self.anyMethod.span)
@@ -119,35 +141,35 @@ struct SpanDesk: ~Copyable {
         } else {
             snapshot.spanBlocks.addCall(call.method, to: &writer)
         }
-        if let endpoint = call.endpoint {
-            writer.add(madeBefore: endpoint.note.span)
-            scratch.removeAll()
-            scratch.append(endpoint.origin)
-            call.appendPath(to: &scratch)
-            addScratch("url.full")
-        } else if call.upstream >= 0 {
-            writer.add("banyan.upstream", snapshot.upstreams[call.upstream].name)
-        }
-        if span.status > 0 { writer.add("http.response.status_code", Int(span.status)) }
+    }
+
+    private mutating func addOutcome(
+        of call: RecordedAttempt, _ status: UInt16, _ number: Int, _ snapshot: WorkerSnapshot
+    ) {
+        if status > 0 { snapshot.spanBlocks.addStatus(status, to: &writer) }
         if let error = call.error {
             writer.add("error.type", error)
             writer.setFailed()
-        } else if span.status >= 400 {
-            addStatusAsError(span.status)
+        } else if status >= 400 {
+            addStatusAsError(status)
         }
-        let part = call.partName
-        if !part.isEmpty { writer.add("banyan.part", part) }
-        writer.add("banyan.attempt", number)
-        if call.wasReplaced { writer.add("http.request.resend_count", 1) }
-        endSpan()
+        snapshot.spanBlocks.addAttempt(number, to: &writer)
     }
 
     // MARK: - Attributes
 
-    /// Adds what the request itself says (OpenTelemetry, HTTP server spans).
-    private mutating func addRequest(
-        _ head: borrowing RequestHead, route: Int, isSecure: Bool, _ snapshot: WorkerSnapshot
+    /// Adds the name, and what requests by the same route have in common.
+    private mutating func addServer(
+        _ exchange: Exchange, _ head: borrowing RequestHead, isSecure: Bool, _ snapshot: WorkerSnapshot
     ) {
+        let route = exchange.route
+        let status = exchange.statusForLog
+        let cause = exchange.cause
+        if cause == nil, route >= 0, head.method != .other, (100..<500).contains(status),
+            servers.add(route, head.method, head.version, isSecure: isSecure, status: status, of: snapshot, to: &writer)
+        {
+            return
+        }
         let method = head.span(head.methodRange)
         let isKnown = head.method != .other
         let name = isKnown ? method : Self.anyMethod.span
@@ -160,6 +182,11 @@ struct SpanDesk: ~Copyable {
         snapshot.spanBlocks.addMethod(head.method, to: &writer)
         if !isKnown { writer.add("http.request.method_original", method) }
         snapshot.spanBlocks.addProtocol(head.version, isSecure: isSecure, to: &writer)
+        addOutcome(status: status, cause: cause, snapshot)
+    }
+
+    /// Adds what the request itself says (OpenTelemetry, HTTP server spans).
+    private mutating func addRequest(_ head: borrowing RequestHead, _ snapshot: WorkerSnapshot) {
         writer.add("url.path", head.span(head.targetPath))
         if head.hasQuery, snapshot.recording.tellsQuery {
             scratch.removeAll()
@@ -184,12 +211,14 @@ struct SpanDesk: ~Copyable {
         writer.add(key, text.span)
     }
 
-    private static func add(_ key: StaticString, ascii text: borrowing ByteBuffer, _ writer: inout SpanWriter) {
-        writer.add(key, ascii: text.span)
+    private mutating func add(_ key: StaticString, _ address: IPAddress) {
+        scratch.removeAll()
+        scratch.append(address)
+        addScratch(key)
     }
 
-    private mutating func addOutcome(status: UInt16, cause: Cause?) {
-        if status > 0 { writer.add("http.response.status_code", Int(status)) }
+    private mutating func addOutcome(status: UInt16, cause: Cause?, _ snapshot: WorkerSnapshot) {
+        if status > 0 { snapshot.spanBlocks.addStatus(status, to: &writer) }
         if let cause {
             writer.add("error.type", cause.name)
             if status >= 500 { writer.setFailed() }

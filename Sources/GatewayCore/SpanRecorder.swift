@@ -27,8 +27,8 @@ final class SpanRecorder {
 
     /// How long spans may wait for others, in milliseconds.
     private static let flushTime: UInt64 = 200
-    /// Beyond this many bytes they are handed on.
-    private static let flushSize = 131_072
+    /// Beyond this many bytes they are handed on: with the last span they fit into 64 KiB.
+    private static let flushSize = 57_344
 
     /// A recorder that hands spans on to `sink`; nil records nothing.
     init(loop: EventLoop, sink: SpanSink?) {
@@ -73,6 +73,8 @@ final class SpanRecorder {
 extension RecordingRules {
     /// Whether the spans of an exchange that has ended are kept.
     fileprivate func keeps(_ exchange: Exchange, at end: UInt64) -> Bool {
+        // What is recorded without such rules is sampled.
+        if !keepsErrors, slow == nil { return true }
         if exchange.trace.flags.contains(.sampled) { return true }
         if keepsErrors, exchange.statusForLog >= 500 { return true }
         guard let slow else { return false }

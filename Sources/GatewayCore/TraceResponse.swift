@@ -52,27 +52,27 @@ struct TraceResponsePlan: Sendable {
 
 extension Exchange {
     /// Appends the field that tells the client of its trace, where it is to be told.
-    func appendTraceResponse() {
+    func appendTraceResponse(to output: inout ByteBuffer) {
         guard let snapshot else { return }
         switch snapshot.traceResponse.form(route: route, peerIsTrusted: identity.peerIsTrusted) {
         case .none: return
         case .serverTiming:
             output.append("Server-Timing: trace;desc=")
-            appendOwnParent()
-            appendTimings()
+            appendOwnParent(to: &output)
+            appendTimings(to: &output)
         case .traceresponse:
             output.append("traceresponse: ")
-            appendOwnParent()
+            appendOwnParent(to: &output)
         }
         output.append("\r\n")
     }
 
-    private func appendOwnParent() {
+    private func appendOwnParent(to output: inout ByteBuffer) {
         TraceParent(traceID: trace.traceID, spanID: trace.serverSpan.spanID, flags: trace.flags).write(to: &output)
     }
 
     /// Appends how long the answer took up to its head: at the upstream, where there is one, and all the rest.
-    private func appendTimings() {
+    private func appendTimings(to output: inout ByteBuffer) {
         let whole = (upstreamHeadAt > 0 ? upstreamHeadAt : EventLoop.nanoseconds) &- receivedAt
         output.append(", gateway;dur=")
         output.appendMilliseconds(whole > upstreamTime ? whole - upstreamTime : 0)

@@ -107,7 +107,7 @@ final class Worker {
     func moment() -> Moment { clock.now() }
 
     /// Writes the line of an exchange that has ended at `end`.
-    func log(_ exchange: Exchange, at end: Moment) { accessLog.write(exchange, at: end) }
+    func log(_ exchange: Exchange, at end: Moment) { accessLog.write(exchange, at: end, isDraining: server.isDraining) }
 
     /// Counts a client that was cut off.
     fileprivate func note(_ flood: HTTP2Flood) { mailbox.note(flood) }

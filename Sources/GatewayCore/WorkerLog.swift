@@ -61,24 +61,21 @@ final class WorkerLog {
     /// Uses other settings from the next line on.
     func apply(_ settings: AccessLogSettings?) {
         flush()
-        guard let sink, let settings else {
-            desk.log = nil
-            return
-        }
-        desk.log = AccessLog(format: settings.format, sampling: settings.sampling, sink: sink)
+        guard let sink, let settings else { return desk.use(nil) }
+        desk.use(AccessLog(format: settings.format, sampling: settings.sampling, sink: sink))
     }
 
     /// Hands on what has gathered.
-    func flush() { desk.log?.flush() }
+    func flush() { desk.flush() }
 
     private func timeIsOver() {
         isWaiting = false
         flush()
     }
 
-    /// Writes the line of `exchange`, which has ended at `end`.
-    func write(_ exchange: Exchange, at end: Moment) {
-        guard desk.write(exchange, at: end), !isWaiting else { return }
+    /// Writes the line of `exchange`, which has ended at `end`, while its worker was draining or not.
+    func write(_ exchange: Exchange, at end: Moment, isDraining: Bool) {
+        guard desk.write(exchange, at: end, isDraining: isDraining), !isWaiting else { return }
         isWaiting = true
         timer?.schedule(after: Self.flushTime)
     }
@@ -86,7 +83,11 @@ final class WorkerLog {
 
 /// The log with the memory in which a line is put together: one value, so that a whole line is one access to it.
 private struct LogDesk: ~Copyable {
-    var log: AccessLog?
+    private var log: AccessLog?
+    // Of the log, what is asked for at every line: to read it there would be to copy all of its settings.
+    private var sampling = AccessLogSampling(ratio: 0)
+    private var fields = AccessLogFieldSet()
+    private var isJSON = false
     private var record = AccessLogRecord()
     private var text = ByteBuffer()
     private var other = ByteBuffer()
@@ -94,12 +95,24 @@ private struct LogDesk: ~Copyable {
 
     init() {}
 
+    /// Writes to `next` from now on; nil writes nothing.
+    mutating func use(_ next: consuming AccessLog?) {
+        log = next
+        sampling = log?.sampling ?? AccessLogSampling(ratio: 0)
+        fields = log?.format.fields ?? AccessLogFieldSet()
+        isJSON = log?.format.isJSON == true
+    }
+
+    /// Hands on what has gathered.
+    mutating func flush() { log?.flush() }
+
     /// Writes the line of an exchange that has ended at `end`; false where it has none.
-    mutating func write(_ exchange: Exchange, at end: Moment) -> Bool {
-        guard let sampling = log?.sampling, let fields = log?.format.fields else { return false }
+    mutating func write(_ exchange: Exchange, at end: Moment, isDraining: Bool) -> Bool {
+        guard log != nil else { return false }
         let duration = end.monotonic &- exchange.receivedAt
         let status = exchange.statusForLog
-        var marks = exchange.allMarks
+        var marks = exchange.finalMarks
+        if isDraining { marks.insert(.draining) }
         // The other protocol of a tunnel has no requests that could be slow.
         if sampling.isSlow(duration), exchange.status != 101 { marks.insert(.slow) }
         // Whether there is a line comes first: what is not logged is not put together.
@@ -112,26 +125,25 @@ private struct LogDesk: ~Copyable {
         record.duration = duration
         record.status = status
         record.marks = marks
-        if log?.format.tellsTimeSplit(findingSlow: marks.contains(.slow)) == true {
+        if isJSON ? marks.contains(.slow) : log?.format.tellsTimeSplit(findingSlow: false) == true {
             record.split = exchange.timeSplit(until: end.monotonic)
         }
         fillFigures(from: exchange)
-        let snapshot = exchange.snapshot
-        if let snapshot, exchange.decisions.count > 0 { fillFlags(from: exchange, snapshot) }
+        let snapshot = exchange.snapshot ?? exchange.worker.snapshot
+        if exchange.decisions.count > 0 { fillFlags(from: exchange, snapshot) }
         exchange.fillParts(&record)
-        let texts = LogTexts(exchange, snapshot)
-        if log?.format.isJSON == true {
-            write(exchange.head, texts)
+        if isJSON {
+            write(exchange, exchange.head, snapshot)
         } else {
-            texts.fill(&record, from: exchange.head, fields)
+            exchange.fillTexts(&record, from: exchange.head, fields, snapshot)
             log?.append(record)
         }
         return true
     }
 
     /// Writes a line of JSON, whose texts are copied once: from where they stand into the line.
-    private mutating func write(_ head: borrowing RequestHead, _ texts: LogTexts) {
-        log?.appendJSON(record) { field, line in texts.append(field, of: head, to: &line) }
+    private mutating func write(_ exchange: Exchange, _ head: borrowing RequestHead, _ snapshot: WorkerSnapshot) {
+        log?.appendJSON(record) { field, line in exchange.appendLogText(field, of: head, snapshot, to: &line) }
     }
 
     private mutating func fillFigures(from exchange: Exchange) {

@@ -15,6 +15,12 @@ package final class Connection: Poll {
         set { origin = newValue }
     }
     private var origin: PeerAddress
+    /// What whoever answers requests keeps with the connection; nothing here looks at it.
+    package var note: [UInt8] {
+        get { kept }
+        set { kept = newValue }
+    }
+    private var kept: [UInt8] = []
     /// Which of the configured listeners accepted it.
     package let listenerIndex: Int
     var slot = -1

@@ -138,15 +138,11 @@ extension ByteBuffer {
     /// leading zeros, the first longest run of two or more zero groups as `::`), without brackets.
     package mutating func append(_ address: IPAddress) {
         if address.isIPv4 {
-            let bits = UInt32(truncatingIfNeeded: address.low)
-            appendDecimal(bits >> 24)
-            append(UInt8(ascii: "."))
-            appendDecimal(bits >> 16 & 0xFF)
-            append(UInt8(ascii: "."))
-            appendDecimal(bits >> 8 & 0xFF)
-            append(UInt8(ascii: "."))
-            appendDecimal(bits & 0xFF)
-            return
+            appendDotted(address.low >> 24)
+            appendDotted(address.low >> 16)
+            appendDotted(address.low >> 8)
+            appendDotted(address.low)
+            return truncate(to: count - 1)
         }
         let zeros = address.longestZeroRun
         var index = 0
@@ -161,6 +157,22 @@ extension ByteBuffer {
             appendHex(UInt64(group), digits: group > 0xFFF ? 4 : group > 0xFF ? 3 : group > 0xF ? 2 : 1)
             index += 1
         }
+    }
+}
+
+extension ByteBuffer {
+    /// Appends the lowest byte in decimal digits, and a dot, by one store.
+    @inline(__always)
+    private mutating func appendDotted(_ bits: UInt64) {
+        let value = Int(bits & 0xFF)
+        append(lowestOf: UInt64(Self.dotted[value]), count: value > 99 ? 4 : value > 9 ? 3 : 2)
+    }
+
+    /// The digits of each byte and a dot behind them, the first one lowest.
+    private static let dotted: [UInt32] = (0...0xFF).map { value in
+        let digits = value > 99 ? 3 : value > 9 ? 2 : 1
+        let text = threeDigits(UInt64(value)) >> UInt64(8 * (3 - digits)) | 0x2E << UInt64(8 * digits)
+        return UInt32(truncatingIfNeeded: text)
     }
 }
 

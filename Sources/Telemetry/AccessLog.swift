@@ -41,7 +41,7 @@ package struct AccessLogSampling: Equatable, Sendable {
 /// The access log of one worker: lines gather in a buffer of its own, and go to the sink many at a time.
 package struct AccessLog: ~Copyable {
     /// Beyond this many bytes the lines go to the sink.
-    package static let flushSize = 32_768
+    package static let flushSize = 65_536
 
     /// How a line looks; ``AccessLogFormat/fields`` tells what a record has to have.
     package let format: AccessLogFormat

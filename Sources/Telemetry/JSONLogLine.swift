@@ -107,9 +107,11 @@ extension ByteBuffer {
     /// Appends nanoseconds as milliseconds with three decimals, cut and not rounded.
     package mutating func appendMilliseconds(_ nanoseconds: UInt64) {
         let microseconds = nanoseconds / 1_000
-        appendDecimal(microseconds / 1_000)
-        append(".")
-        appendThreeDigits(microseconds % 1_000)
+        let whole = microseconds / 1_000
+        let decimals = Self.threeDigits(microseconds &- whole &* 1_000)
+        if whole < 10 { return append(lowestOf: (whole + 0x30) | 0x2E00 | decimals << 16, count: 5) }
+        appendDecimal(whole)
+        append(lowestOf: 0x2E | decimals << 8, count: 4)
     }
 
     private mutating func appendStringOrNull(_ text: borrowing Span<UInt8>) {

@@ -88,16 +88,17 @@ package final class LogSink: @unchecked Sendable {
     package func submit(_ buffer: inout ByteBuffer, lines: Int) {
         pthread_mutex_lock(mutex)
         let fits = !isClosing && pending.count + inHand + buffer.count <= capacity
+        let wasEmpty = pending.isEmpty
         if fits {
-            let wasEmpty = pending.isEmpty
             pending.append(buffer.span)
             pendingLines += lines
-            if wasEmpty { pthread_cond_signal(hasWork) }
         } else {
             totals.dropped += UInt64(lines)
             writtenAtLoss = totals.written
         }
         pthread_mutex_unlock(mutex)
+        // Without the lock: a writer that is woken at once would only wait for it.
+        if fits, wasEmpty { pthread_cond_signal(hasWork) }
         if !fits { tellLoss() }
         buffer.removeAll()
     }

@@ -1,3 +1,4 @@
+import ByteBuffers
 import EventLoops
 
 /// One server of an upstream, as one worker sees it.
@@ -9,6 +10,8 @@ package final class Endpoint {
     package let pathPrefix: [UInt8]
     /// Host and port, for logs.
     package let text: [UInt8]
+    /// The same as a string of JSON.
+    package let textInJSON: [UInt8]
     /// Scheme, host and port as a URL has them, without a slash behind.
     package let origin: [UInt8]
     /// What whoever uses the endpoint keeps with it; no transport looks at it.
@@ -39,7 +42,11 @@ package final class Endpoint {
         hostField = Array(server.address.hostField.utf8)
         pathPrefix = Array(server.pathPrefix.utf8)
         origin = Array((server.address.isSecure ? "https://" : "http://").utf8) + hostField
-        text = Array(server.address.text.utf8)
+        let text = Array(server.address.text.utf8)
+        self.text = text
+        var quoted = ByteBuffer()
+        quoted.appendJSONString(text.span)
+        textInJSON = quoted.withUnsafeBytes { Array($0) }
         host = Array(server.address.host.utf8)
         isHTTP2 = server.address.carrier == .http2 || server.address.carrier == .http2Transfers
         resolver = EndpointResolver(host: server.address.host, loop: loop)

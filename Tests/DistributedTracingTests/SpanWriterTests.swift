@@ -95,7 +95,7 @@ enum SpanSamples {
             var writer = SpanSamples.begun()
             let text = String(repeating: "x", count: count)
             writer.add("key", Array(text.utf8).span)
-            writer.add("ascii", ascii: Array(text.utf8).span)
+            writer.add("ascii", Array(text.utf8).span)
             writer.beginEvent("event", at: 1)
             writer.add("key", Array(text.utf8).span)
             writer.endEvent()
@@ -198,7 +198,7 @@ enum SpanSamples {
             var spans = ByteBuffer()
             SpanSamples.write(trace: UInt64(trace), name: "first", to: &spans)
             SpanSamples.write(trace: UInt64(trace), name: "second", to: &spans)
-            recent.keep(SpanChunk(spans.span, spans: 2))
+            recent.keep(SpanChunk(spans, spans: 2))
         }
         var text = ByteBuffer()
         recent.append(to: &text)

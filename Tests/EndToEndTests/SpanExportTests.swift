@@ -176,7 +176,7 @@ extension EndToEnd {
             let service = try StubUpstream.saying("{}")
             let gateway = try GatewayProcess(
                 GatewaySetup(forwardingTo: service).gateway(
-                    #""tracing": {"otlp": {"url": "\(collector.stub.url)", "delay": "50ms"}}"#
+                    #""tracing": {"otlp": {"url": "\#(collector.stub.url)", "delay": "50ms"}}"#
                 ).route(
                     #"{"match": "GET /view", "aggregate": {"a": {"from": "stub", "request": {"method": "PROPFIND", "path": "/"}}}}"#
                 ))

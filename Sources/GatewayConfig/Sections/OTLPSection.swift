@@ -24,7 +24,7 @@ package struct OTLPSection: Equatable, Sendable {
     /// `queue`: the most spans that wait for the collector, 1 to 10 000 000; beyond it the oldest are dropped and counted.
     /// Default: 32 768, or `OTEL_BSP_MAX_QUEUE_SIZE`.
     package var queue: Int?
-    /// `batch`: the most spans in one request, 1 to 100 000. Default: 512, or `OTEL_BSP_MAX_EXPORT_BATCH_SIZE`.
+    /// `batch`: the most spans in one request, 1 to 100 000. Default: 2048, or `OTEL_BSP_MAX_EXPORT_BATCH_SIZE`.
     package var batch: Int?
     /// `delay`: how long spans wait for others at most. Default: 1 s, or `OTEL_BSP_SCHEDULE_DELAY`.
     package var delay: Milliseconds?

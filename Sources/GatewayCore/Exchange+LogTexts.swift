@@ -2,30 +2,19 @@ import ByteBuffers
 import HTTPListener
 import HTTPMessage
 import Telemetry
+import Upstreams
 
-/// What a line of the access log says in words, besides what stands in the request's head.
-struct LogTexts {
-    private let identity: RequestIdentity
-    private let cause: Cause?
-    private let upstreamAddress: [UInt8]?
-    private let upstream: Int
-    private let route: Int
-    private let snapshot: WorkerSnapshot?
-
-    /// The texts of an exchange that has ended.
-    init(_ exchange: Exchange, _ snapshot: WorkerSnapshot?) {
-        identity = exchange.identity
-        cause = exchange.cause
-        route = exchange.route
-        self.snapshot = snapshot
-        upstream = exchange.upstream
-        upstreamAddress = upstream >= 0 ? exchange.upstreamAddress : nil
-    }
-
+/// What a line of the access log says in words about an exchange that has ended. Head and configuration are those of the
+/// exchange, handed in so that a line costs one access to each.
+extension Exchange {
     // MARK: - As a record
 
     /// Sets the fields that are text, of what may be personal or secret only what is asked for.
-    func fill(_ record: inout AccessLogRecord, from head: borrowing RequestHead, _ asked: AccessLogFieldSet) {
+    func fillTexts(
+        _ record: inout AccessLogRecord, from head: borrowing RequestHead, _ asked: AccessLogFieldSet,
+        _ snapshot: WorkerSnapshot
+    ) {
+        let identity = identity
         if let cause { record.set(.cause, cause.name) }
         if identity.requestID.isEmpty {
             record.set(.requestID) { identity.appendNewRequestID(to: &$0) }
@@ -43,17 +32,23 @@ struct LogTexts {
         if asked.contains(.referer), let referer = head.fields.first(.referer) {
             record.set(.referer, head.value(referer))
         }
-        if let snapshot, route >= 0 { record.set(.route, snapshot.routeNames[route]) }
-        if let snapshot, upstream >= 0 { record.set(.upstream, snapshot.upstreams[upstream].name) }
-        if let upstreamAddress { record.set(.upstreamAddress, upstreamAddress) }
+        if route >= 0 { record.set(.route, snapshot.routeNames[route]) }
+        if upstream >= 0 {
+            record.set(.upstream, snapshot.upstreams[upstream].name)
+            if let endpoint { record.set(.upstreamAddress, endpoint.text) }
+        }
     }
 
     // MARK: - As JSON
 
     /// Appends the text of one field as a string of JSON, or null. What is ours or of a closed list needs no escapes.
-    func append(_ field: AccessLogField, of head: borrowing RequestHead, to line: inout ByteBuffer) {
+    @inline(__always)
+    func appendLogText(
+        _ field: AccessLogField, of head: borrowing RequestHead, _ snapshot: WorkerSnapshot, to line: inout ByteBuffer
+    ) {
         switch field {
         case .requestID:
+            let identity = identity
             if !identity.requestID.isEmpty { return line.appendJSONString(head.span(identity.requestID)) }
             line.append("\"")
             identity.appendNewRequestID(to: &line)
@@ -69,7 +64,7 @@ struct LogTexts {
         case .path: line.appendJSONString(head.span(head.targetPath))
         case .protocolVersion: line.append(head.version.jsonText)
         case .route:
-            guard let snapshot, route >= 0 else { return line.append("null") }
+            guard route >= 0 else { return line.append("null") }
             line.append(snapshot.routeNamesInJSON[route])
         case .cause:
             guard let cause else { return line.append("null") }
@@ -77,10 +72,11 @@ struct LogTexts {
             line.append(cause.name)
             line.append("\"")
         case .upstream:
-            guard let snapshot, upstream >= 0 else { return line.append("null") }
+            guard upstream >= 0 else { return line.append("null") }
             line.append(snapshot.upstreams[upstream].nameInJSON)
         case .upstreamAddress:
-            if let upstreamAddress { line.appendJSONString(upstreamAddress.span) } else { line.append("null") }
+            guard upstream >= 0, let endpoint else { return line.append("null") }
+            line.append(endpoint.textInJSON)
         case .userAgent:
             guard let agent = head.fields.first(.userAgent) else { return line.append("null") }
             line.appendJSONString(head.value(agent))
