@@ -86,6 +86,9 @@ package final class AggregatePlan: Sendable {
             fieldItem = StructuredItem.bytes(for: definition.name)
         }
 
+        /// Whether it asks by a path alone.
+        fileprivate var isPlain: Bool { method == "GET" && headerTemplates.isEmpty && bodyTemplate == nil }
+
         private static func members(of value: JSONValue) -> [(label: [UInt8], text: [UInt8])] {
             guard case .object(let members) = value else { return [] }
             return members.map { member in
@@ -151,6 +154,13 @@ package final class AggregatePlan: Sendable {
         bodyDepth = compiler.scope.bodyDepth
         stages = graph.stages()
         longestChain = graph.longestChain()
+    }
+
+    /// Whether the view is the base's own answer, as it is, where of the other parts those in `served` are not asked: nothing
+    /// is added to it and nothing taken away.
+    package func isBaseItself(served: UInt64) -> Bool {
+        guard hasBase, output == nil, !readsBody, let base = parts.first, base.isPlain else { return false }
+        return parts.indices.dropFirst().allSatisfy { parts[$0].replaces && served & 1 << UInt64($0) != 0 }
     }
 
     /// The numbers of the parts that `part` waits for: whose answers it needs, or which have to be over before and are not

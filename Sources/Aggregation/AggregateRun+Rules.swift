@@ -1,4 +1,4 @@
-import ByteBuffers
+package import ByteBuffers
 import JSON
 
 /// What follows from what: which parts start, and what a failure means.
@@ -206,6 +206,15 @@ extension AggregateRun {
 
     private mutating func obstacle(_ template: Template) -> TemplateProblem? {
         template.obstacle(inputs, draft: &requests, scratch: &scratch)
+    }
+
+    /// Appends the path and query of a part that needs no other one, as soon as the client's inputs are there; false where
+    /// one that it needs is missing or unusable.
+    package mutating func appendTarget(of part: Int, to target: inout ByteBuffer) -> Bool {
+        guard let plan, expand(plan.parts[part].pathTemplate, 0..<0) == nil else { return false }
+        target.append(requests.span)
+        requests.removeAll()
+        return true
     }
 
     private mutating func write(_ part: AggregatePlan.Part, _ call: Int, _ asked: Range<Int>) -> PartFailure? {

@@ -19,16 +19,19 @@ final class AggregateRoutePlan {
     let requests: [PartRequestPlan]
     let methods: [Method]
     let names: [[UInt8]]
+    /// How a request is sent on to whom the base is asked of, where the view is the base's answer as it is.
+    let base: ForwardPlan?
 
     init(
         plan: AggregatePlan, targets: [Target], flagSlots: [Int], bodyLimit: UInt64,
-        requests: [PartRequestPlan]
+        requests: [PartRequestPlan], base: ForwardPlan?
     ) {
         self.plan = plan
         self.targets = targets
         self.flagSlots = flagSlots
         self.bodyLimit = bodyLimit
         self.requests = requests
+        self.base = base
         methods = plan.parts.map { Method.named(Array($0.method.utf8).span) }
         names = plan.parts.map { Array($0.name.utf8) }
     }
@@ -109,6 +112,17 @@ final class AggregateExchange {
             }
         }
         return served
+    }
+
+    /// Appends the path and query that the base is asked for, where the view is its answer as it is; false where the view has
+    /// to be composed.
+    func appendBaseTarget(_ plan: AggregateRoutePlan, to target: inout ByteBuffer) -> Bool {
+        let served = servedByBase(plan)
+        guard plan.plan.isBaseItself(served: served) else { return false }
+        run.prepare(plan.plan, served: served)
+        exchange.head.fill(&run.inputs, plan.plan.inputs, exchange.captures, user: exchange.identity.user)
+        defer { run.reset() }
+        return run.appendTarget(of: 0, to: &target)
     }
 
     /// Makes sure of what carries out the first `count` calls.

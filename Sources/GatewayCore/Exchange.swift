@@ -191,9 +191,12 @@ final class Exchange: ServerExchange {
 
     /// Composes a view from several upstreams.
     private func compose(_ plan: AggregateRoutePlan) {
+        handlesStrictly = head.prefersStrictHandling()
+        if let base = plan.base, forward.writeTarget({ aggregate.appendBaseTarget(plan, to: &$0) }) {
+            return attempt(base)
+        }
         runs = .aggregate
         ran = .aggregate
-        handlesStrictly = head.prefersStrictHandling()
         aggregate.begin(plan)
     }
 
@@ -248,7 +251,11 @@ final class Exchange: ServerExchange {
         worker.metrics.ended(self, at: end.monotonic)
         worker.log(self, at: end)
         worker.spans.record(self, at: end)
-        if ran == .aggregate { aggregate.finish() }
+        switch ran {
+        case .nothing: break
+        case .forward: forward.finish()
+        case .aggregate: aggregate.finish()
+        }
         ran = .nothing
         headAt = 0
         marks = AccessLogMarks()

@@ -12,6 +12,9 @@ final class ForwardExchange: RecordedAttempt {
     private var meter = AttemptMeter()
     /// How the path is changed; kept to the end of the exchange.
     private var rewrite: RewriteTemplate?
+    /// The path and query that are asked for in place of the client's; empty for the client's.
+    private var writtenTarget = ByteBuffer()
+    private var hasWrittenTarget = false
     private var bodyIsHeld = false
     /// Whether the body is awaited before anything is sent; what has come of it.
     private var isGathering = false
@@ -26,6 +29,16 @@ final class ForwardExchange: RecordedAttempt {
     init(_ exchange: Exchange) { self.exchange = exchange }
 
     // MARK: - The request
+
+    /// Lets `write` append the path and query to ask for in place of the client's; returns whether it has.
+    func writeTarget(_ write: (inout ByteBuffer) -> Bool) -> Bool {
+        writtenTarget.removeAll()
+        hasWrittenTarget = write(&writtenTarget)
+        return hasWrittenTarget
+    }
+
+    /// Forgets what is told of when the exchange is over.
+    func finish() { hasWrittenTarget = false }
 
     /// Picks the upstream and begins.
     func begin(_ plan: ForwardPlan) {
@@ -151,10 +164,15 @@ final class ForwardExchange: RecordedAttempt {
         let upstream = snapshot.upstreams[exchange.upstream]
         head.copy(head.methodRange, to: &buffer)
         buffer.append(" ")
-        appendPath(of: head, at: endpoint, to: &buffer)
-        if head.hasQuery {
-            buffer.append("?")
-            head.copy(head.query, to: &buffer)
+        if hasWrittenTarget {
+            buffer.append(endpoint.pathPrefix)
+            Self.append(writtenTarget, to: &buffer)
+        } else {
+            appendPath(of: head, at: endpoint, to: &buffer)
+            if head.hasQuery {
+                buffer.append("?")
+                head.copy(head.query, to: &buffer)
+            }
         }
         buffer.append(" HTTP/1.1\r\nHost: ")
         upstream.host.append(head, endpoint: endpoint, to: &buffer)
@@ -187,6 +205,10 @@ final class ForwardExchange: RecordedAttempt {
         buffer.append("\r\n")
     }
 
+    private static func append(_ target: borrowing ByteBuffer, to buffer: inout ByteBuffer) {
+        buffer.append(target.span)
+    }
+
     /// Milliseconds that an answer has to begin, if that is known: while the request's body is under way, it is not.
     private var headTime: UInt64 { !framing.hasBody || bodyIsAtHand ? timeouts.head : .max }
 
@@ -196,7 +218,11 @@ final class ForwardExchange: RecordedAttempt {
 
     override func appendPath(of head: borrowing RequestHead, at endpoint: Endpoint, to buffer: inout ByteBuffer) {
         buffer.append(endpoint.pathPrefix)
-        if let rewrite {
+        if hasWrittenTarget {
+            let start = buffer.count
+            Self.append(writtenTarget, to: &buffer)
+            if let query = buffer.span.firstIndex(of: UInt8(ascii: "?"), from: start) { buffer.truncate(to: query) }
+        } else if let rewrite {
             rewrite.append(exchange, to: &buffer)
         } else {
             head.copy(head.path, to: &buffer)

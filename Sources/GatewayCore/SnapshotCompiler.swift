@@ -129,7 +129,10 @@ struct SnapshotCompiler {
         case .aggregate(let aggregate):
             // A view with errors is never used: its issues refuse the whole configuration.
             let methods = ViewMethods(names: (try? RoutePattern(parsing: route.match))?.methods ?? [])
-            return compile(aggregate, methods, parameters, path, bodyLimit: defaultLimit).map { .aggregate($0) }
+            let tellsTrace = tellsTrace(route)
+            return compile(
+                aggregate, methods, parameters, path, bodyLimit: defaultLimit, tellsTrace: tellsTrace
+            ).map { .aggregate($0) }
                 ?? .respond(RespondPlan(bodyLimit: defaultLimit, status: 503, lines: [], body: []))
         case .respond(let respond): return .respond(compile(respond, bodyLimit: defaultLimit))
         case .redirect(let redirect):

@@ -134,7 +134,7 @@ extension SnapshotCompiler {
     /// Compiles a view; nil, with the reasons reported, when it has errors.
     mutating func compile(
         _ section: AggregateSection, _ methods: ViewMethods, _ parameters: [TemplateScope.PathParameter],
-        _ path: [String], bodyLimit: UInt64
+        _ path: [String], bodyLimit: UInt64, tellsTrace: Bool
     ) -> AggregateRoutePlan? {
         // The base is a part like others, the first one.
         let parts = [section.base].compactMap { $0 } + section.parts
@@ -177,11 +177,31 @@ extension SnapshotCompiler {
                 requests: parts.map {
                     PartRequestPlan(
                         $0, section.passHeaders, identity: identityHeaders, certificates: certificateHeaders)
-                })
+                },
+                base: section.base.map { forward($0, of: section, to: targets[0], bodyLimit, tellsTrace: tellsTrace) })
         } catch {
             for issue in error.issues { report(pointer(of: issue, path + ["aggregate"]), issue.message) }
             return nil
         }
+    }
+
+    /// How a request is sent on where no part of a view is asked: as by a route that leads to whom the base is asked of. The
+    /// view's time is for composing; an answer that passes takes as long as its client.
+    private func forward(
+        _ base: PartSection, of section: AggregateSection, to target: Target, _ bodyLimit: UInt64, tellsTrace: Bool
+    ) -> ForwardPlan {
+        let removed = certificateHeaders + [DeadlineFields.name]
+        let policy =
+            switch section.passHeaders {
+            case .standard, .all: FieldPolicy(identity: identityHeaders, removed: removed)
+            case .only(let names):
+                FieldPolicy(identity: identityHeaders, removed: removed, passed: names + FieldRules.viewFields)
+            }
+        return ForwardPlan(
+            target: target, flagSlots: [], bodyLimit: bodyLimit, rewrite: nil, allowsWebSocket: false,
+            requestPolicy: policy, tightenedPolicy: policy, mayTighten: false, requestLines: [],
+            responsePolicy: FieldPolicy(identity: [], removed: tellsTrace ? ["traceresponse"] : []), responseLines: [],
+            headTimeout: base.timeout.value, idleTimeout: nil, totalTimeout: nil)
     }
 
     /// Bytes that the body of a request may have; one that is read is in memory as a whole.

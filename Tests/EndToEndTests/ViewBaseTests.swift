@@ -69,6 +69,58 @@ extension EndToEnd {
             #expect(place.comments.requests.isEmpty && answer["banyan-fallback"] == nil, "\(answer)")
         }
 
+        @Test("With no flag on, whatever the monolith answers is the answer, and it is asked as by a plain route")
+        func untouched() throws {
+            let monolith = try StubUpstream.answering { request in
+                if request.target.contains("/404") {
+                    return
+                        "HTTP/1.1 404 Gone Fishing\r\nContent-Type: text/html\r\nX-Own: 1\r\nContent-Length: 4\r\n\r\n<p>."
+                }
+                if request["if-none-match"] == "\"v1\"" { return "HTTP/1.1 304 Not Modified\r\nETag: \"v1\"\r\n\r\n" }
+                return "HTTP/1.1 200 OK\r\nETag: \"v1\"\r\nSet-Cookie: a=b\r\nContent-Type: text/x-odd\r\n"
+                    + "Transfer-Encoding: chunked\r\n\r\n3\r\n{\"a\r\n2\r\n..\r\n0\r\n\r\n"
+            }
+            let service = try StubUpstream.saying(#"["new"]"#)
+            let setup = GatewaySetup().upstream("monolith", monolith).upstream("comments", service)
+                .context(#""comments": {"off": "monolith", "on": "comments", "flag": "use_comments"}"#)
+                .route(
+                    #"""
+                    {"match": "GET|HEAD /tasks/{id}", "base": {"from": "monolith", "get": "/t/{id}?lang={query.lang}"}, "aggregate": {
+                      "comments": {"from": "comments", "get": "/tasks/{id}/comments", "replaces": "/comments"}}}
+                    """#
+                )
+                .route(#"{"match": "/plain/{rest...}", "to": "monolith"}"#)
+            let gateway = try GatewayProcess(setup, flags: Self.flags(false, false))
+            let answer = try gateway.exchange("GET /tasks/1?lang=fr&x=1", ["X-Any: thing", "Accept-Encoding: br"])
+            #expect(answer.status == 200 && answer.text == "{\"a..", "\(answer)")
+            #expect(answer["content-type"] == "text/x-odd" && answer["set-cookie"] == "a=b", "\(answer)")
+            #expect(answer["etag"] == "\"v1\"" && answer["banyan-partial"] == nil, "\(answer)")
+            let asked = try #require(monolith.requests.first)
+            #expect(asked.target == "/t/1?lang=fr" && asked["x-any"] == "thing", "\(asked)")
+            #expect(asked["accept-encoding"] == "br", "\(asked)")
+            let line = try gateway.logLine(path: "/tasks/1")
+            #expect(
+                line["upstream"] as? String == "monolith" && (line["parts"] as? [String: Any])?.isEmpty == true,
+                "\(line)")
+
+            let missing = try gateway.exchange("GET /tasks/404?lang=fr")
+            #expect(missing.status == 404 && missing.text == "<p>." && missing["x-own"] == "1", "\(missing)")
+            let known = try gateway.exchange("GET /tasks/1?lang=fr", ["If-None-Match: \"v1\""])
+            #expect(known.status == 304 && known["etag"] == "\"v1\"", "\(known)")
+            let head = try gateway.exchange("HEAD /tasks/1?lang=de")
+            #expect(head.status == 200 && head.body.isEmpty && head["etag"] == "\"v1\"", "\(head)")
+            #expect(monolith.requests.last?.method == "HEAD" && service.requests.isEmpty)
+            #expect(monolith.requests.map(\.target).dropFirst() == ["/t/404?lang=fr", "/t/1?lang=fr", "/t/1?lang=de"])
+            // Without an input that the path needs nobody can be asked.
+            let lacking = try gateway.exchange("GET /tasks/1")
+            #expect(lacking.status == 400 && monolith.requests.count == 4, "\(lacking)")
+            // The exchange goes on with routes of other kinds.
+            let client = try gateway.client()
+            #expect(try client.exchange("GET /tasks/1?lang=fr").status == 200)
+            #expect(try client.exchange("GET /plain/x?y=1").status == 200)
+            #expect(monolith.requests.last?.target == "/plain/x?y=1")
+        }
+
         @Test("A flag adds a call, and puts its answer in the place of the monolith's")
         func on() throws {
             let place = try Self.place(comments: true, tasks: false)
