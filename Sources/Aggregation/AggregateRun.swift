@@ -193,6 +193,9 @@ package struct AggregateRun: ~Copyable {
         settle()
     }
 
+    /// Whether there is something to be done.
+    package var wantsAction: Bool { nextActionIndex < actions.count }
+
     /// What is to be done next, in order; nil when there is nothing left for now.
     package mutating func nextAction() -> AggregateAction? {
         guard nextActionIndex < actions.count else {

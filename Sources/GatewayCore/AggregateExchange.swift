@@ -18,6 +18,7 @@ final class AggregateRoutePlan {
     /// What beside their templates the requests of the parts are made of, by part.
     let requests: [PartRequestPlan]
     let methods: [Method]
+    let methodNames: [[UInt8]]
     let names: [[UInt8]]
     /// How a request is sent on to whom the base is asked of, where the view is the base's answer as it is.
     let base: ForwardPlan?
@@ -32,6 +33,7 @@ final class AggregateRoutePlan {
         self.bodyLimit = bodyLimit
         self.requests = requests
         self.base = base
+        methodNames = plan.parts.map { Array($0.method.utf8) }
         methods = plan.parts.map { Method.named(Array($0.method.utf8).span) }
         names = plan.parts.map { Array($0.name.utf8) }
     }
@@ -39,7 +41,8 @@ final class AggregateRoutePlan {
 
 /// Composes one view: carries out what the run decides, and answers with what came of it.
 final class AggregateExchange {
-    unowned let exchange: Exchange
+    // SAFETY: the exchange owns it, and has ended it before it goes.
+    unowned(unsafe) let exchange: Exchange
     var run: AggregateRun
     var plan: AggregateRoutePlan?
     /// The view that begins when the client's body is whole.
@@ -180,22 +183,20 @@ final class AggregateExchange {
     private func respondWithView() {
         body.removeAll(keeping: 65_536)
         ageAnswers()
-        let hasCredentials = exchange.head.fields.contains(.authorization)
+        let (method, hasCredentials) = Self.request(exchange.head)
         if let obstacle = composer.compose(run, hasCredentials: hasCredentials, into: &body) {
             body.removeAll(keeping: 65_536)
             exchange.fail(.partFailed, detail: Self.detail(obstacle))
             return
         }
-        let isConditional = exchange.head.method == .get || exchange.head.method == .head
+        let isConditional = method == .get || method == .head
         let isUnmodified = isConditional && exchange.head.names(composer)
         if isUnmodified { exchange.marks.insert(.notModified) }
         exchange.beginHead(status: isUnmodified ? 304 : 200)
-        if !isUnmodified { exchange.output.append("Content-Type: application/json\r\n") }
-        composer.appendFields(to: &exchange.output)
-        exchange.appendOwnFields()
+        Self.write(composer, exchange, isUnmodified: isUnmodified, to: &exchange.output)
         if isUnmodified {
             exchange.endHead(.none(declared: nil))
-        } else if exchange.head.method == .head {
+        } else if method == .head {
             exchange.endHead(.none(declared: UInt64(body.count)))
         } else {
             exchange.endHead(.length(UInt64(body.count)))
@@ -210,6 +211,19 @@ final class AggregateExchange {
             let seconds = attempts[call].age / 1000
             if seconds > 0 { run.answerIsOlder(call, by: UInt32(clamping: seconds)) }
         }
+    }
+
+    private static func request(_ head: borrowing RequestHead) -> (Method, hasCredentials: Bool) {
+        (head.method, head.fields.contains(.authorization))
+    }
+
+    /// Writes the fields of the answer.
+    private static func write(
+        _ composer: borrowing ViewComposer, _ exchange: Exchange, isUnmodified: Bool, to output: inout ByteBuffer
+    ) {
+        if !isUnmodified { output.append("Content-Type: application/json\r\n") }
+        composer.appendFields(to: &output)
+        exchange.appendOwnFields(to: &output)
     }
 
     private static func write(_ body: borrowing ByteBuffer, to exchange: Exchange) { exchange.write(body.span) }
@@ -274,9 +288,16 @@ final class AggregateExchange {
     /// Counts what became of the parts.
     func countParts(_ metrics: WorkerMetrics) {
         guard let plan, let snapshot = exchange.snapshot else { return }
-        for part in plan.plan.parts.indices where run.state(of: part) != .skipped {
+        Self.count(run, of: plan.plan, exchange.route, snapshot, metrics)
+    }
+
+    private static func count(
+        _ run: borrowing AggregateRun, of plan: AggregatePlan, _ route: Int, _ snapshot: WorkerSnapshot,
+        _ metrics: WorkerMetrics
+    ) {
+        for part in plan.parts.indices where run.state(of: part) != .skipped {
             let failure = run.state(of: part) == .cancelled ? PartFailure(.cancelled) : run.failure(of: part)
-            metrics.partEnded(part, of: exchange.route, snapshot, failure)
+            metrics.partEnded(part, of: route, snapshot, failure)
         }
     }
 

@@ -46,7 +46,8 @@ struct FlagSlot: Equatable, Sendable {
 
 /// What flag rules see of a request (routes-json.md, "Flag decision").
 final class RequestContext: EvaluationContext {
-    private unowned let exchange: Exchange
+    // SAFETY: the exchange owns it, and nobody else has it.
+    private unowned(unsafe) let exchange: Exchange
 
     init(_ exchange: Exchange) { self.exchange = exchange }
 

@@ -15,7 +15,8 @@ import Upstreams
 /// in a method of its own, in this order; whoever adds a feature adds it to the phase where it belongs. An exchange is
 /// used for one request after the other and keeps its memory.
 final class Exchange: ServerExchange {
-    unowned let worker: Worker
+    // SAFETY: the worker's server owns its exchanges, and is gone before the worker is.
+    unowned(unsafe) let worker: Worker
     /// The configuration that the exchange began with, and keeps to its end.
     private(set) var snapshot: WorkerSnapshot?
     /// Who asks.
@@ -122,7 +123,7 @@ final class Exchange: ServerExchange {
             snapshot.aboutServer.respond(self)
             return nil
         }
-        switch snapshot.routes.match(head, captures: &captures) {
+        switch snapshot.match(head, captures: &captures) {
         case .route(let number):
             route = number
             return snapshot.actions[number]

@@ -78,7 +78,7 @@ private struct Explainer {
         add("request", context.head.hasQuery ? "\(head)?\(context.head.text(context.head.query))" : head)
         add("user", context.identity.user.isEmpty ? "unknown" : context.head.text(context.identity.user))
         var captures = RouteCaptures()
-        switch snapshot.routes.match(context.head, captures: &captures) {
+        switch snapshot.match(context.head, captures: &captures) {
         case .notFound:
             add("route", "none matches: 404 no_route")
         case .methodNotAllowed(let methods):

@@ -7,7 +7,8 @@ import Upstreams
 
 /// Relays one request to one upstream, and its answer back, in both directions as it comes.
 final class ForwardExchange: RecordedAttempt {
-    private unowned let exchange: Exchange
+    // SAFETY: the exchange owns it, and has cancelled it before it goes.
+    private unowned(unsafe) let exchange: Exchange
     private var plan: ForwardPlan?
     private var meter = AttemptMeter()
     /// How the path is changed; kept to the end of the exchange.

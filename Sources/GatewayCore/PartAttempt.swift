@@ -10,8 +10,12 @@ import Upstreams
 
 /// One attempt to get one part of a view.
 final class PartAttempt: RecordedAttempt {
-    private unowned let view: AggregateExchange
+    // SAFETY: the view owns it, and has cancelled it before it goes.
+    private unowned(unsafe) let view: AggregateExchange
+    let loop: EventLoop
     private let number: Int
+    /// The part that the call is for, from its start on.
+    private var part = 0
     private lazy var deadline = PartDeadline(self)
     private var content = PartContent()
     /// Why the answer's content cannot be used, if there is any.
@@ -27,13 +31,9 @@ final class PartAttempt: RecordedAttempt {
 
     init(_ view: AggregateExchange, number: Int) {
         self.view = view
+        loop = view.exchange.worker.loop
         self.number = number
     }
-
-    var loop: EventLoop { view.exchange.worker.loop }
-
-    /// The part that the call is for.
-    private var part: Int { view.run.part(of: number) }
 
     /// Forgets the last view.
     func forget(measuring isMeasured: Bool) {
@@ -55,6 +55,7 @@ final class PartAttempt: RecordedAttempt {
     func start() {
         guard let plan = view.plan, let snapshot = view.exchange.snapshot else { return }
         let exchange = view.exchange
+        (part, framing) = Self.request(view.run, plan.plan, number)
         askedAt = loop.now
         switch ViewTime(part: view.timeLeft(of: part, plan.plan.parts[part].timeout), left: view.timeLeft) {
         case .own(let time): deadline.schedule(after: time)
@@ -65,7 +66,6 @@ final class PartAttempt: RecordedAttempt {
         upstream = snapshot.upstream(for: plan.targets[part], exchange.decisions)
         let settings = snapshot.upstreams[upstream]
         method = plan.methods[part]
-        framing = Self.framing(view.run, plan.plan, number)
         bodyIsAtHand = true
         isOnceOnly = plan.plan.parts[part].isStep
         timeouts = settings.timeouts
@@ -115,26 +115,37 @@ final class PartAttempt: RecordedAttempt {
         return min(left, deadline.deadline > loop.now ? deadline.deadline - loop.now : 0)
     }
 
-    private static func framing(_ run: borrowing AggregateRun, _ plan: AggregatePlan, _ number: Int) -> BodyFraming {
-        plan.parts[run.part(of: number)].hasBody ? .length(UInt64(run.body(of: number).count)) : .none
+    private static func request(
+        _ run: borrowing AggregateRun, _ plan: AggregatePlan, _ number: Int
+    ) -> (part: Int, framing: BodyFraming) {
+        let part = run.part(of: number)
+        return (part, plan.parts[part].hasBody ? .length(UInt64(run.body(of: number).count)) : .none)
     }
 
     override func writeHead(into buffer: inout ByteBuffer) {
         guard let plan = view.plan, let endpoint, let snapshot = view.exchange.snapshot else { return }
+        write(view.exchange.head, view.run, for: plan, to: endpoint, snapshot, into: &buffer)
+    }
+
+    /// Writes the head of the request after what the run has made and that of the client's, to which this is the one access.
+    private func write(
+        _ head: borrowing RequestHead, _ run: borrowing AggregateRun, for plan: AggregateRoutePlan,
+        to endpoint: Endpoint, _ snapshot: WorkerSnapshot, into buffer: inout ByteBuffer
+    ) {
         let exchange = view.exchange
-        appendMethod(to: &buffer)
+        buffer.append(plan.methodNames[part])
         buffer.append(" ")
         buffer.append(endpoint.pathPrefix)
-        Self.appendTarget(view.run, number, to: &buffer)
+        buffer.append(run.target(of: number))
         buffer.append(" HTTP/1.1\r\nHost: ")
-        snapshot.upstreams[upstream].host.append(exchange.head, endpoint: endpoint, to: &buffer)
+        snapshot.upstreams[upstream].host.append(head, endpoint: endpoint, to: &buffer)
         buffer.append("\r\n")
         ForwardingHeaders.appendEndToEndFields(
-            of: exchange.head, policy: plan.requests[part].policy, peerIsTrusted: exchange.identity.peerIsTrusted,
+            of: head, policy: plan.requests[part].policy, peerIsTrusted: exchange.identity.peerIsTrusted,
             into: &buffer)
         buffer.append(plan.requests[part].acceptLine)
-        Self.appendHeaderLines(view.run, number, to: &buffer)
-        exchange.appendGatewayFields(of: exchange.head, spanID: span.spanID, to: &buffer)
+        buffer.append(run.headerLines(of: number))
+        exchange.appendGatewayFields(of: head, spanID: span.spanID, to: &buffer)
         exchange.appendDeadline(timeLeft, to: &buffer)
         if case .length(let length) = framing {
             buffer.append(plan.requests[part].contentTypeLine)
@@ -147,10 +158,6 @@ final class PartAttempt: RecordedAttempt {
 
     private static func appendTarget(_ run: borrowing AggregateRun, _ number: Int, to buffer: inout ByteBuffer) {
         buffer.append(run.target(of: number))
-    }
-
-    private static func appendHeaderLines(_ run: borrowing AggregateRun, _ number: Int, to buffer: inout ByteBuffer) {
-        buffer.append(run.headerLines(of: number))
     }
 
     override func started() {
@@ -169,7 +176,7 @@ final class PartAttempt: RecordedAttempt {
     override var partName: [UInt8] { view.plan?.names[part] ?? [] }
 
     override func appendMethod(to buffer: inout ByteBuffer) {
-        if let plan = view.plan { buffer.append(plan.plan.parts[part].method) }
+        if let plan = view.plan { buffer.append(plan.methodNames[part]) }
     }
 
     override func appendPath(of head: borrowing RequestHead, at endpoint: Endpoint, to buffer: inout ByteBuffer) {
@@ -183,24 +190,34 @@ final class PartAttempt: RecordedAttempt {
 
     override func headReceived() {
         if isMeasured { _ = noteHead() }
-        span.status = head.status
-        view.run.answerBegan(number, status: head.status)
-        if let length = head.contentLength { view.run.answerHas(contentLength: length, number) }
-        head.tell(&view.run, number)
-        obstacle = content.begin(head)
-        if let reason = obstacle, view.plan?.plan.parts[part].isStep != true {
-            view.run.answerIsUnusable(number, reason)
-        }
+        let isStep = view.plan?.plan.parts[part].isStep == true
+        let seen = Self.tell(head, to: &view.run, number, &content, isStep: isStep)
+        span.status = seen.status
+        obstacle = seen.obstacle
         // A status that fails the part ends the attempt at once.
-        view.perform()
+        if seen.wants { view.perform() }
+    }
+
+    /// Tells the run of an answer's head; this is the one access to both. Returns the status, why the content cannot be used,
+    /// and whether the run wants something now.
+    private static func tell(
+        _ head: borrowing ResponseHead, to run: inout AggregateRun, _ call: Int, _ content: inout PartContent,
+        isStep: Bool
+    ) -> (status: UInt16, obstacle: PartFailure.Reason?, wants: Bool) {
+        run.answerBegan(call, status: head.status)
+        if let length = head.contentLength { run.answerHas(contentLength: length, call) }
+        head.tell(&run, call)
+        let obstacle = content.begin(head)
+        if let obstacle, !isStep { run.answerIsUnusable(call, obstacle) }
+        return (head.status, obstacle, run.wantsAction)
     }
 
     override func bodyReceived(_ bytes: Span<UInt8>) {
         if let reason = obstacle {
             // The answer of a step may be of any type as long as there is nothing in it.
             view.run.answerIsUnusable(number, reason)
-        } else {
-            content.receive(bytes, for: number, of: &view.run)
+        } else if !content.receive(bytes, for: number, of: &view.run) {
+            return
         }
         view.perform()
     }

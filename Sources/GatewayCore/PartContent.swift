@@ -24,18 +24,22 @@ struct PartContent: ~Copyable {
         }
     }
 
-    /// Hands what `bytes` stand for to `run`.
-    mutating func receive(_ bytes: Span<UInt8>, for call: Int, of run: inout AggregateRun) {
+    /// Hands what `bytes` stand for to `run`; whether that wants something now.
+    mutating func receive(_ bytes: Span<UInt8>, for call: Int, of run: inout AggregateRun) -> Bool {
+        if decoder == nil {
+            run.answerReceived(bytes, call)
+            return run.wantsAction
+        }
         let outcome = decoder?.decode(bytes) { piece in
             run.answerReceived(piece, call)
             return run.isRunning(call)
         }
         switch outcome {
-        case nil: run.answerReceived(bytes, call)
-        case .taken?: break
+        case nil, .taken?: break
         case .corrupt?: run.answerIsUnusable(call, .badCoding)
         case .tooLarge?: run.answerIsUnusable(call, .tooLarge)
         }
+        return run.wantsAction
     }
 
     /// Whether the answer may end here.

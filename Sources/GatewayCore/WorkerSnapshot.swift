@@ -108,6 +108,12 @@ final class WorkerSnapshot {
         return buffer.withUnsafeBytes { Array($0) }
     }
 
+    /// Which route a request matches. Here, so that the table is used where it stands: a copy of it would count a reference
+    /// for each of its lists, which all workers share.
+    func match(_ head: borrowing RequestHead, captures: inout RouteCaptures) -> RouteMatch {
+        routes.match(head, captures: &captures)
+    }
+
     /// What the listener with this number does with the trace context of strangers.
     func edge(of listener: Int) -> EdgePolicy {
         edges.indices.contains(listener) ? edges[listener] : .restart

@@ -278,6 +278,14 @@ extension Span where Element == UInt8 {
     private func skippingLongPlainText(from start: Int) -> Int {
         let raw = bytes
         var index = start
+        while index + 32 <= count {
+            // SAFETY: 32 bytes from index lie within the span, and every bit pattern is two UInt64s.
+            let first = raw.unsafeLoadUnaligned(fromUncheckedByteOffset: index, as: SIMD2<UInt64>.self)
+            let second = raw.unsafeLoadUnaligned(fromUncheckedByteOffset: index + 16, as: SIMD2<UInt64>.self)
+            let special = first.endingPlainText | second.endingPlainText
+            if (special.x | special.y) & 0x8080_8080_8080_8080 != 0 { break }
+            index += 32
+        }
         while index + 8 <= count {
             // SAFETY: eight bytes from index lie within the span, and every bit pattern is a UInt64.
             let word = raw.unsafeLoadUnaligned(fromUncheckedByteOffset: index, as: UInt64.self)
@@ -332,6 +340,17 @@ extension Span where Element == UInt8 {
         default:
             throw JSONScanError(.invalidEscape, at: index)
         }
+    }
+}
+
+extension SIMD2<UInt64> {
+    /// Has a high bit set where one of the bytes ends a run of plain text; see below.
+    @inline(__always)
+    fileprivate var endingPlainText: SIMD2<UInt64> {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let quotes = (self ^ (ones &* 0x22)) &- ones
+        let backslashes = (self ^ (ones &* 0x5C)) &- ones
+        return quotes | backslashes | (self &- (ones &* 0x20)) | self
     }
 }
 

@@ -77,7 +77,7 @@ package struct RouteTable: Sendable {
     /// - Parameters:
     ///   - head: The request; its normalised path is matched.
     ///   - captures: Takes what the parameters of the route stand for.
-    package func match(_ head: borrowing RequestHead, captures: inout RouteCaptures) -> RouteMatch {
+    package borrowing func match(_ head: borrowing RequestHead, captures: inout RouteCaptures) -> RouteMatch {
         captures.removeAll()
         let path = head.span(head.path)
         guard path.count > 0, path[0] == UInt8(ascii: "/") else { return .notFound }
