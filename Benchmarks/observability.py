@@ -75,34 +75,15 @@ def take(connection):
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 
 
-def cpu(pid):
-    """Nanoseconds of the processor that all threads of a process have had."""
-    total = 0
-    for task in os.listdir(f"/proc/{pid}/task"):
-        with open(f"/proc/{pid}/task/{task}/schedstat") as file:
-            total += int(file.read().split()[0])
-    return total
-
-
-def slice_of(pid, port, options):
-    before = cpu(pid)
-    output = subprocess.run(
-        ["taskset", "-c", "1", "h2load", "--h1", "-n", str(options.requests), "-c", str(options.connections),
-         f"http://127.0.0.1:{port}/1k"], capture_output=True, text=True, check=True, timeout=120).stdout
-    if f" {options.requests} succeeded, 0 failed" not in output:
-        sys.exit("errors: " + output)
-    return (cpu(pid) - before) / options.requests / 1000
-
-
 def compare_cost(options, peers):
     names = list(peers)
     found = {name: [] for name in names}
     for name in names:
-        slice_of(*peers[name], options)
+        compare.short_load(*peers[name], options.connections, options.requests)
     for number in range(options.rounds):
         first = number % len(names)
         for name in names[first:] + names[:first]:
-            found[name].append(slice_of(*peers[name], options))
+            found[name].append(compare.short_load(*peers[name], options.connections, options.requests))
     for name in names:
         ratios = sorted(one / off for one, off in zip(found[name], found["off"]))
         quarter = len(ratios) // 4

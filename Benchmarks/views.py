@@ -119,6 +119,22 @@ def spread(values):
     return f"median {values[len(values) // 2]:.3f} ({values[0]:.3f} to {values[-1]:.3f}, {len(values)} rounds)"
 
 
+def slices(peers, options):
+    """Loads the two in turn, a short slice each, and prints the ratio of their processor time."""
+    names, found = list(peers), {name: [] for name in peers}
+    for name in names:
+        compare.short_load(*peers[name], options.connections, options.views, VIEW)
+    for number in range(options.slices):
+        for name in names if number % 2 else reversed(names):
+            found[name].append(compare.short_load(*peers[name], options.connections, options.views, VIEW))
+    ratios = sorted(mine / its for mine, its in zip(found["banyan"], found["nginx+Lua"]))
+    quarter = len(ratios) // 4
+    print(f"banyan / nginx+Lua, CPU per view, {len(ratios)} short slices: median {ratios[len(ratios) // 2]:.3f} (half of them "
+          f"within {ratios[quarter]:.3f} and {ratios[-1 - quarter]:.3f}), in total "
+          f"{sum(found['banyan']) / sum(found['nginx+Lua']):.3f}; least "
+          + ", ".join(f"{name} {min(found[name]):.1f} us" for name in names), flush=True)
+
+
 def rounds(peers, options):
     """Loads the two in turn; prints each run, and at the end the ratios."""
     runs = {name: [] for name in peers}
@@ -174,10 +190,12 @@ def main():
     options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--seconds", type=int, default=4)
     options.add_argument("--connections", type=int, default=64)
+    options.add_argument("--slices", type=int, default=40)
+    options.add_argument("--views", type=int, default=3000)
     options.add_argument("--delay", type=int, default=0, metavar="MS")
     options.add_argument("--million", action="store_true")
     options = options.parse_args()
-    for tool in ("nginx", "wrk", "taskset"):
+    for tool in ("nginx", "wrk", "h2load", "taskset"):
         if not shutil.which(tool):
             sys.exit(f"{tool} is not installed")
     folder = tempfile.mkdtemp(prefix="banyan-views-")
@@ -201,6 +219,7 @@ def main():
         if options.delay:
             status = lateness(peers, options)
         else:
+            slices(peers, options)
             rounds(peers, options)
             memory_over_time(peers, options)
             status = 0
