@@ -82,8 +82,12 @@ struct SpanDesk: ~Copyable {
     private mutating func addClient(_ identity: RequestIdentity, _ connection: Connection) {
         let peer = connection.peer
         if !peer.isUnix, identity.client == peer.address {
-            if connection.note.isEmpty { connection.note = SpanBlocks.client(peer) }
-            writer.add(madeBefore: connection.note.span)
+            var note = connection.note
+            if note.isEmpty {
+                note = SpanBlocks.client(peer)
+                connection.note = note
+            }
+            writer.add(madeBefore: note.span)
             return
         }
         if let client = identity.client { add("client.address", client) }
@@ -194,10 +198,8 @@ struct SpanDesk: ~Copyable {
             addScratch("url.query")
         }
         if head.hasAuthority {
-            let host = head.span(head.authority)
-            let port = host.portStart
-            writer.add("server.address", host.extracting(0..<(port ?? host.count)))
-            if let port, let number = host.number(from: port + 1) { writer.add("server.port", number) }
+            writer.add("server.address", head.span(head.host))
+            if let port = head.port { writer.add("server.port", Int(port)) }
         }
         if let agent = head.fields.first(.userAgent) { writer.add("user_agent.original", head.value(agent)) }
     }
@@ -245,22 +247,5 @@ struct SpanDesk: ~Copyable {
         writer.add("feature_flag.provider.name", "banyan")
         if let error = result.errorCode { writer.add("error.type", error.attributeValue) }
         writer.endEvent()
-    }
-}
-
-extension Span where Element == UInt8 {
-    /// Where the colon before the port of an authority stands; nil where there is no port.
-    fileprivate var portStart: Int? {
-        var index = count - 1
-        while index >= 0, case 0x30...0x39 = self[index] { index -= 1 }
-        return index > 0 && self[index] == UInt8(ascii: ":") ? index : nil
-    }
-
-    /// The decimal number from `start` on.
-    fileprivate func number(from start: Int) -> Int? {
-        guard start < count, count - start <= 5 else { return nil }
-        var value = 0
-        for index in start..<count { value = value * 10 + Int(self[index]) - 0x30 }
-        return value
     }
 }
