@@ -115,15 +115,33 @@ def percentile(output, share):
     return re.search(rf"^\s*{share}%\s+(\S+)", output, re.MULTILINE).group(1)
 
 
+def compare_slices(peers, options):
+    """Loads the two in turn, a short slice each, and prints the ratio of their processor time."""
+    found = {name: [] for name in peers}
+    for name, (pid, port) in peers.items():
+        short_load(pid, port, options.connections, options.requests)
+    for number in range(options.slices):
+        for name in list(peers) if number % 2 else reversed(peers):
+            found[name].append(short_load(*peers[name], options.connections, options.requests))
+    ratios = sorted(mine / its for mine, its in zip(found["banyan"], found["nginx"]))
+    quarter = len(ratios) // 4
+    print(f"CPU per request, banyan / nginx, {len(ratios)} short slices: median {ratios[len(ratios) // 2]:.3f} (half of them "
+          f"within {ratios[quarter]:.3f} and {ratios[-1 - quarter]:.3f}), in total "
+          f"{sum(found['banyan']) / sum(found['nginx']):.3f}; least "
+          + ", ".join(f"{name} {min(found[name]):.1f} us" for name in found), flush=True)
+
+
 def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--banyan", default=".build-release/release/banyan")
     options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--seconds", type=int, default=4)
     options.add_argument("--connections", type=int, default=64)
+    options.add_argument("--slices", type=int, default=40)
+    options.add_argument("--requests", type=int, default=8000)
     options.add_argument("--full", action="store_true", help="with a flag decision, the access log and a view's identity")
     options = options.parse_args()
-    for tool in ("nginx", "wrk", "taskset"):
+    for tool in ("nginx", "wrk", "h2load", "taskset"):
         if not shutil.which(tool):
             sys.exit(f"{tool} is not installed")
     folder = tempfile.mkdtemp(prefix="banyan-compare-")
@@ -165,6 +183,7 @@ def main():
             wait_for(port)
         peers = {"nginx": (worker_of(started[1].pid), proxy), "banyan": (started[2].pid, gateway)}
         idle = memory(started[2].pid)
+        compare_slices(peers, options)
         ratios = []
         for number in range(options.rounds):
             results = {}
