@@ -48,6 +48,15 @@ extension ByteBuffer {
         tail += digits
     }
 
+    /// Appends the digits of an id.
+    @inlinable @inline(__always) public mutating func append(_ id: HexText) {
+        reserve(32)
+        // SAFETY: reserve made room for 32 bytes at tail.
+        base.unsafelyUnwrapped.storeBytes(of: id.high, toByteOffset: tail, as: SIMD16<UInt8>.self)
+        base.unsafelyUnwrapped.storeBytes(of: id.low, toByteOffset: tail + 16, as: SIMD16<UInt8>.self)
+        tail += 32
+    }
+
     /// A copy of the readable bytes as text; invalid UTF-8 becomes U+FFFD. For logs, tests and the control plane.
     public var text: String { span.text }
 }
@@ -108,6 +117,18 @@ extension Span where Element == UInt8 {
             index += 1
         }
         return nil
+    }
+}
+
+/// The 32 lower-case hexadecimal digits of an id of 128 bits: worked out once, where they are written several times.
+public struct HexText: Sendable {
+    @usableFromInline let high: SIMD16<UInt8>
+    @usableFromInline let low: SIMD16<UInt8>
+
+    /// The digits of the number that has these halves.
+    @inlinable public init(_ high: UInt64, _ low: UInt64) {
+        self.high = high.hexDigits
+        self.low = low.hexDigits
     }
 }
 

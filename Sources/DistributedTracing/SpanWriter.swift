@@ -3,7 +3,8 @@ package import ByteBuffers
 /// Writes spans as OTLP has them (opentelemetry/proto/trace/v1/trace.proto), one after the other, each as the field
 /// `ScopeSpans.spans`, so that a run of them needs only what stands before it.
 ///
-/// A writer keeps its memory; a span in work stands in a buffer of its own, since its length comes first.
+/// A writer keeps its memory. Spans stand where they are handed on from: of the length, which comes first, the two bytes that
+/// most spans need are left free until it is known.
 package struct SpanWriter: ~Copyable {
     /// What every span has.
     package struct Head {
@@ -25,7 +26,9 @@ package struct SpanWriter: ~Copyable {
         }
     }
 
+    /// The spans, the last of them in work from `start` on.
     private var body = ByteBuffer()
+    private var start = 0
     private var nested = ByteBuffer()
     private var isEvent = false
 
@@ -36,7 +39,9 @@ package struct SpanWriter: ~Copyable {
 
     /// Begins a span. `state` is the trace's `tracestate`, which may be empty.
     package mutating func begin(_ head: Head, state: borrowing Span<UInt8>) {
-        body.removeAll(keeping: 16_384)
+        // Field 2, and room for its length.
+        body.append(lowestOf: 0x12, count: 3)
+        start = body.count
         appendIDs(head, state: state)
         // Fields 6, 7 and 8, the kind, the begin and the end; field 16, of which the tag has two bytes, the flags and what is
         // known about the parent.
@@ -102,8 +107,31 @@ package struct SpanWriter: ~Copyable {
         body.appendBigEndian(link.spanID)
     }
 
-    /// Ends the span and appends it to `spans`.
-    package mutating func end(into spans: inout ByteBuffer) { spans.appendField(2, body.span) }
+    /// Ends the span.
+    package mutating func end() {
+        let length = body.count - start
+        if length >= 0x80, length < 0x4000 {
+            body[start - 2] = UInt8(truncatingIfNeeded: length) | 0x80
+            body[start - 1] = UInt8(truncatingIfNeeded: length >> 7)
+        } else {
+            endOther(length)
+        }
+    }
+
+    /// Ends a span whose length has not two bytes: its content is moved.
+    private mutating func endOther(_ length: Int) {
+        nested.removeAll(keeping: 4_096)
+        body.copy(ByteRange(start: start, count: length), to: &nested)
+        body.truncate(to: start - 2)
+        body.appendVarint(UInt64(length))
+        Self.append(nested, to: &body)
+    }
+
+    /// How many bytes the spans have.
+    package var count: Int { body.count }
+
+    /// The spans that have ended, which the writer has no more after `take`; it may leave other memory in their place.
+    package mutating func take(_ take: (inout ByteBuffer) -> Void) { take(&body) }
 
     // MARK: - Attributes
 
@@ -129,12 +157,9 @@ package struct SpanWriter: ~Copyable {
     }
 
     /// Adds an attribute whose text is 32 hexadecimal digits.
-    package mutating func add(_ key: StaticString, hexadecimal high: UInt64, _ low: UInt64) {
+    package mutating func add(_ key: StaticString, _ id: HexText) {
         beginText(key, count: 32)
-        put { target in
-            target.appendHex(high, digits: 16)
-            target.appendHex(low, digits: 16)
-        }
+        if isEvent { nested.append(id) } else { body.append(id) }
     }
 
     /// Adds an attribute that is a number.
@@ -194,12 +219,12 @@ package struct SpanWriter: ~Copyable {
     /// Ends the event.
     package mutating func endEvent() {
         isEvent = false
+        body.appendTag(11, .bytes)
+        body.appendVarint(UInt64(nested.count))
         Self.append(nested, to: &body)
     }
 
-    private static func append(_ event: borrowing ByteBuffer, to body: inout ByteBuffer) {
-        body.appendField(11, event.span)
-    }
+    private static func append(_ text: borrowing ByteBuffer, to body: inout ByteBuffer) { body.append(text.span) }
 }
 
 extension ByteBuffer {
@@ -255,16 +280,18 @@ extension ByteBuffer {
 extension Span where Element == UInt8 {
     /// Whether every byte is below 0x80.
     fileprivate var isASCII: Bool {
-        var index = 0
         var all: UInt64 = 0
-        while count - index >= 8 {
+        if count >= 8 {
+            var index = 0
             // SAFETY: any eight bytes are an integer, and the span checks that they lie within it.
-            all |= bytes.unsafeLoadUnaligned(fromByteOffset: index, as: UInt64.self)
-            index += 8
-        }
-        while index < count {
-            all |= UInt64(self[unchecked: index])
-            index += 1
+            while count - index > 8 {
+                all |= bytes.unsafeLoadUnaligned(fromByteOffset: index, as: UInt64.self)
+                index += 8
+            }
+            // The last eight may have been looked at in part.
+            all |= bytes.unsafeLoadUnaligned(fromByteOffset: count - 8, as: UInt64.self)
+        } else {
+            for index in 0..<count { all |= UInt64(self[unchecked: index]) }
         }
         return all & 0x8080_8080_8080_8080 == 0
     }

@@ -58,7 +58,9 @@ extension Exchange {
             line.append("\"")
             line.append(client)
             line.append("\"")
-        case .method: line.appendJSONString(head.span(head.methodRange))
+        case .method:
+            if head.method == .get { return line.append("\"GET\"") }
+            line.appendJSONString(head.span(head.methodRange))
         case .host:
             if head.hasAuthority { line.appendJSONString(head.span(head.authority)) } else { line.append("null") }
         case .path: line.appendJSONString(head.span(head.targetPath))

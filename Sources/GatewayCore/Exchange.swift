@@ -250,8 +250,7 @@ final class Exchange: ServerExchange {
         let worker = worker
         let end = worker.moment()
         worker.metrics.ended(self, at: end.monotonic)
-        worker.log(self, at: end)
-        worker.spans.record(self, at: end)
+        worker.tell(of: self, head, trace, at: end)
         switch ran {
         case .nothing: break
         case .forward: forward.finish()

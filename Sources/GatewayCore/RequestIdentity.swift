@@ -29,13 +29,10 @@ struct RequestIdentity {
     /// The id that the request brought, if it is believed; empty when ``newRequestID`` holds.
     private(set) var requestID = ByteRange()
     /// 128 random bits.
-    private(set) var newRequestID: (UInt64, UInt64) = (0, 0)
+    private(set) var newRequestID = HexText(0, 0)
 
     /// Appends ``newRequestID`` as text.
-    func appendNewRequestID(to buffer: inout ByteBuffer) {
-        buffer.appendHex(newRequestID.0, digits: 16)
-        buffer.appendHex(newRequestID.1, digits: 16)
-    }
+    func appendNewRequestID(to buffer: inout ByteBuffer) { buffer.append(newRequestID) }
 
     /// Reads the identity of a request. No input makes this fail.
     mutating func read(
@@ -51,7 +48,7 @@ struct RequestIdentity {
         if let index = ForwardingHeaders.requestID(of: head, peerIsTrusted: peerIsTrusted) {
             requestID = head.fields[index].value
         } else {
-            newRequestID = (ids.next(), ids.next())
+            newRequestID = HexText(ids.next(), ids.next())
         }
         user = ByteRange()
         for source in rules.sources {

@@ -8,7 +8,6 @@ import Upstreams
 /// Where the spans of a request are put together: one value, so that recording all of them is one access to it.
 struct SpanDesk: ~Copyable {
     private var writer = SpanWriter()
-    private var spans = ByteBuffer()
     private var count = 0
     private var scratch = ByteBuffer()
     private var servers = ServerBlocks()
@@ -16,8 +15,9 @@ struct SpanDesk: ~Copyable {
     /// Puts what has gathered into `queue`.
     mutating func hand(to queue: SpanQueue) {
         guard count > 0 else { return }
-        queue.put(&spans, spans: count)
-        count = 0
+        let count = count
+        writer.take { queue.put(&$0, spans: count) }
+        self.count = 0
     }
 
     /// Records the spans of `exchange`, whose head and trace these are.
@@ -31,7 +31,7 @@ struct SpanDesk: ~Copyable {
         let composition = exchange.compositionSpan
         exchange.eachCall { recordCall($0, $1, head, trace, composition, snapshot, end) }
         if composition.start > 0 { recordComposition(composition, exchange.route, trace, snapshot, end) }
-        return (count, spans.count)
+        return (count, writer.count)
     }
 
     // MARK: - Kinds of spans
@@ -47,7 +47,7 @@ struct SpanDesk: ~Copyable {
     }
 
     private mutating func endSpan() {
-        writer.end(into: &spans)
+        writer.end()
         count += 1
     }
 
@@ -64,7 +64,7 @@ struct SpanDesk: ~Copyable {
         let identity = exchange.identity
         if let connection = channel?.connection { addClient(identity, connection) }
         if identity.requestID.isEmpty {
-            writer.add("banyan.request_id", hexadecimal: identity.newRequestID.0, identity.newRequestID.1)
+            writer.add("banyan.request_id", identity.newRequestID)
         } else {
             writer.add("banyan.request_id", head.span(identity.requestID))
         }

@@ -1,6 +1,7 @@
 import DistributedTracing
 import EventLoops
 import HTTPListener
+import HTTPMessage
 
 /// Which requests are recorded, and what is told of them: compiled from `gateway.tracing`.
 struct RecordingRules: Equatable, Sendable {
@@ -56,11 +57,13 @@ final class SpanRecorder {
     }
 
     /// Records the spans of `exchange`, which has ended at `end`.
-    func record(_ exchange: Exchange, at end: Moment) {
+    func record(
+        _ exchange: Exchange, _ head: borrowing RequestHead, _ trace: borrowing TraceContext, at end: Moment
+    ) {
         guard exchange.isRecorded, let snapshot = exchange.snapshot,
-            snapshot.recording.keeps(exchange, at: end.monotonic)
+            snapshot.recording.keeps(exchange, trace, at: end.monotonic)
         else { return }
-        let (count, size) = desk.record(exchange, exchange.head, exchange.trace, snapshot, end)
+        let (count, size) = desk.record(exchange, head, trace, snapshot, end)
         if count >= batch || size >= Self.flushSize {
             flush()
         } else if !isWaiting {
@@ -72,10 +75,10 @@ final class SpanRecorder {
 
 extension RecordingRules {
     /// Whether the spans of an exchange that has ended are kept.
-    fileprivate func keeps(_ exchange: Exchange, at end: UInt64) -> Bool {
+    fileprivate func keeps(_ exchange: Exchange, _ trace: borrowing TraceContext, at end: UInt64) -> Bool {
         // What is recorded without such rules is sampled.
         if !keepsErrors, slow == nil { return true }
-        if exchange.trace.flags.contains(.sampled) { return true }
+        if trace.flags.contains(.sampled) { return true }
         if keepsErrors, exchange.statusForLog >= 500 { return true }
         guard let slow else { return false }
         return end &- exchange.receivedAt > slow

@@ -5,6 +5,7 @@ import FeatureFlags
 import Glibc
 import HTTP2Framing
 import HTTPListener
+import HTTPMessage
 import Synchronization
 import Telemetry
 import Upstreams
@@ -106,8 +107,14 @@ final class Worker {
     /// Now, on both clocks.
     func moment() -> Moment { clock.now() }
 
-    /// Writes the line of an exchange that has ended at `end`.
-    func log(_ exchange: Exchange, at end: Moment) { accessLog.write(exchange, at: end, isDraining: server.isDraining) }
+    /// Writes the line and the spans of an exchange that has ended at `end`, and whose head and trace these are: one access
+    /// to each for all that is told of it.
+    func tell(
+        of exchange: Exchange, _ head: borrowing RequestHead, _ trace: borrowing TraceContext, at end: Moment
+    ) {
+        accessLog.write(exchange, head, trace, at: end, isDraining: server.isDraining)
+        spans.record(exchange, head, trace, at: end)
+    }
 
     /// Counts a client that was cut off.
     fileprivate func note(_ flood: HTTP2Flood) { mailbox.note(flood) }

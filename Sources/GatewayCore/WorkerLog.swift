@@ -74,8 +74,11 @@ final class WorkerLog {
     }
 
     /// Writes the line of `exchange`, which has ended at `end`, while its worker was draining or not.
-    func write(_ exchange: Exchange, at end: Moment, isDraining: Bool) {
-        guard desk.write(exchange, at: end, isDraining: isDraining), !isWaiting else { return }
+    func write(
+        _ exchange: Exchange, _ head: borrowing RequestHead, _ trace: borrowing TraceContext, at end: Moment,
+        isDraining: Bool
+    ) {
+        guard desk.write(exchange, head, trace, at: end, isDraining: isDraining), !isWaiting else { return }
         isWaiting = true
         timer?.schedule(after: Self.flushTime)
     }
@@ -107,7 +110,10 @@ private struct LogDesk: ~Copyable {
     mutating func flush() { log?.flush() }
 
     /// Writes the line of an exchange that has ended at `end`; false where it has none.
-    mutating func write(_ exchange: Exchange, at end: Moment, isDraining: Bool) -> Bool {
+    mutating func write(
+        _ exchange: Exchange, _ head: borrowing RequestHead, _ trace: borrowing TraceContext, at end: Moment,
+        isDraining: Bool
+    ) -> Bool {
         guard log != nil else { return false }
         let duration = end.monotonic &- exchange.receivedAt
         let status = exchange.statusForLog
@@ -129,21 +135,17 @@ private struct LogDesk: ~Copyable {
             record.split = exchange.timeSplit(until: end.monotonic)
         }
         fillFigures(from: exchange)
+        trace.fill(&record)
         let snapshot = exchange.snapshot ?? exchange.worker.snapshot
         if exchange.decisions.count > 0 { fillFlags(from: exchange, snapshot) }
         exchange.fillParts(&record)
         if isJSON {
-            write(exchange, exchange.head, snapshot)
+            log?.appendJSON(record) { field, line in exchange.appendLogText(field, of: head, snapshot, to: &line) }
         } else {
-            exchange.fillTexts(&record, from: exchange.head, fields, snapshot)
+            exchange.fillTexts(&record, from: head, fields, snapshot)
             log?.append(record)
         }
         return true
-    }
-
-    /// Writes a line of JSON, whose texts are copied once: from where they stand into the line.
-    private mutating func write(_ exchange: Exchange, _ head: borrowing RequestHead, _ snapshot: WorkerSnapshot) {
-        log?.appendJSON(record) { field, line in exchange.appendLogText(field, of: head, snapshot, to: &line) }
     }
 
     private mutating func fillFigures(from exchange: Exchange) {
@@ -152,7 +154,6 @@ private struct LogDesk: ~Copyable {
         record.attempts = UInt32(clamping: exchange.attempts)
         let upstreamTime = exchange.upstreamTime
         if upstreamTime > 0 { record.upstreamTime = upstreamTime }
-        exchange.trace.fill(&record)
     }
 
     private mutating func fillFlags(from exchange: Exchange, _ snapshot: WorkerSnapshot) {

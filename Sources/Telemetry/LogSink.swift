@@ -90,7 +90,8 @@ package final class LogSink: @unchecked Sendable {
         let fits = !isClosing && pending.count + inHand + buffer.count <= capacity
         let wasEmpty = pending.isEmpty
         if fits {
-            pending.append(buffer.span)
+            // Memory is given for memory where that is all that the writer will find.
+            if wasEmpty { swap(&pending, &buffer) } else { pending.append(buffer.span) }
             pendingLines += lines
         } else {
             totals.dropped += UInt64(lines)

@@ -40,6 +40,17 @@ enum SpanSamples {
     }
 }
 
+extension SpanWriter {
+    /// Ends the span and moves what was written to `spans`.
+    mutating func end(into spans: inout ByteBuffer) {
+        end()
+        take { written in
+            spans.append(written.span)
+            written.removeAll()
+        }
+    }
+}
+
 /// Spans in protobuf, and told in JSON. OpenTelemetry's own definitions read them in the end-to-end tests.
 @Suite struct SpanWriterTests {
     @Test func aSpanTellsWhatWasWritten() throws {
@@ -128,7 +139,7 @@ enum SpanSamples {
             writer.add("port", 8080)
         }
         var writer = SpanSamples.begun()
-        writer.add("id", hexadecimal: 0xAB, 0x1)
+        writer.add("id", HexText(0xAB, 0x1))
         writer.add(madeBefore: block.span)
         writer.add("behind", "it")
         var spans = ByteBuffer()
