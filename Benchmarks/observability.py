@@ -19,20 +19,16 @@ so many seconds, in turn with everything off, with every trace exported, and for
 latencies, memory and lost spans. Needs what compare.py needs, and h2load (Debian: nghttp2-client).
 """
 import argparse
-import json
 import os
 import re
-import shutil
-import signal
 import socket
 import statistics
 import subprocess
 import sys
-import tempfile
 import threading
 import urllib.request
 
-import compare
+import contest
 
 
 def hang(server, held):
@@ -76,21 +72,12 @@ def take(connection):
 
 
 def compare_cost(options, peers):
-    names = list(peers)
-    found = {name: [] for name in names}
-    for name in names:
-        compare.short_load(*peers[name], options.connections, options.requests)
-    for number in range(options.rounds):
-        first = number % len(names)
-        for name in names[first:] + names[:first]:
-            found[name].append(compare.short_load(*peers[name], options.connections, options.requests))
-    for name in names:
-        ratios = sorted(one / off for one, off in zip(found[name], found["off"]))
-        quarter = len(ratios) // 4
-        print(f"{name:8} {statistics.median(found[name]):6.2f} us/request, {statistics.median(ratios):.3f} of off "
-              f"(half of the rounds within {ratios[quarter]:.3f} and {ratios[-1 - quarter]:.3f}), "
-              f"{sum(found[name]) / sum(found['off']):.3f} of off in total, "
-              f"{compare.memory(peers[name][0]) / 1024:.1f} MiB")
+    found = contest.in_turn(peers, options.rounds, options.requests, options.connections)
+    for name in peers:
+        spread = contest.Spread(found[name], found["off"])
+        print(f"{name:8} {statistics.median(found[name]):6.2f} us/request, {spread.median:.3f} of off (half of the rounds "
+              f"within {spread.half[0]:.3f} and {spread.half[1]:.3f}), {spread.total:.3f} of off in total, "
+              f"{contest.memory(peers[name][0]) / 1024:.1f} MiB")
 
 
 def steady(port, options, seconds, log):
@@ -111,7 +98,7 @@ def steady(port, options, seconds, log):
 def told(name, times, seconds, pid):
     at = {share: times[min(len(times) - 1, int(len(times) * share / 100))] for share in (50, 99, 99.9)}
     print(f"{name:8} {len(times) / seconds:7.0f}/s  p50 {at[50]} us  p99 {at[99]} us  p99.9 {at[99.9]} us  "
-          f"longest {times[-1]} us  {compare.memory(pid) / 1024:.1f} MiB", flush=True)
+          f"longest {times[-1]} us  {contest.memory(pid) / 1024:.1f} MiB", flush=True)
     return at[99]
 
 
@@ -123,11 +110,11 @@ def hold(options, peers, admins, folder):
     for name in ("100%", "hanging"):
         before = told("off", steady(peers["off"][1], options, alone, folder + "/times"), alone, peers["off"][0])
         steady(peers[name][1], options, 2, folder + "/times")
-        start = compare.memory(peers[name][0])
+        start = contest.memory(peers[name][0])
         slow = told(name, steady(peers[name][1], options, seconds, folder + "/times"), seconds, peers[name][0])
         after = told("off", steady(peers["off"][1], options, alone, folder + "/times"), alone, peers["off"][0])
         ratios.append(f"p99 with {name}: {slow / ((before + after) / 2):.2f} of that with all off; "
-                      f"memory {start / 1024:.1f} to {compare.memory(peers[name][0]) / 1024:.1f} MiB; "
+                      f"memory {start / 1024:.1f} to {contest.memory(peers[name][0]) / 1024:.1f} MiB; "
                       + ", ".join(spans(admins[name])))
     print("\n".join(ratios))
 
@@ -148,13 +135,9 @@ def main():
     options.add_argument("--hang", type=int, default=0, metavar="SECONDS")
     options.add_argument("--rate", type=int, default=10000)
     options = options.parse_args()
-    folder = tempfile.mkdtemp(prefix="banyan-observability-")
-    os.chmod(folder, 0o755)  # nginx may drop its rights
-    os.makedirs(folder + "/www")
-    with open(folder + "/www/1k", "w") as file:
-        file.write("a" * 1024)
+    contest.require("nginx", "h2load", "taskset")
     os.sched_setaffinity(0, {1})
-    upstream = compare.free_port()
+    upstream = contest.free_port()
     hanging, held, collector = socket.create_server(("127.0.0.1", 0)), [], socket.create_server(("127.0.0.1", 0))
     threading.Thread(target=hang, args=(hanging, held), daemon=True).start()
     threading.Thread(target=collect, args=(collector,), daemon=True).start()
@@ -167,37 +150,22 @@ def main():
         "100%": {"accessLog": log, "tracing": {"otlp": otlp, "sampleRatio": 1}},
         "hanging": {"accessLog": log, "tracing": {"otlp": hung, "sampleRatio": 1}},
     }
-    started = []
-    try:
-        started.append(compare.nginx(folder, "upstream", "1", (
-            f"server {{ listen 127.0.0.1:{upstream}; location / {{ root {folder}/www; open_file_cache max=100; }} }}")))
-        peers, admins = {}, {name: compare.free_port() for name in kinds}
+    with contest.Stage("observability") as stage:
+        stage.upstream(upstream)
+        peers, admins = {}, {name: contest.free_port() for name in kinds}
         for name, settings in kinds.items():
-            port = compare.free_port()
-            path = f"{folder}/{len(peers)}.json"
-            with open(path, "w") as file:
-                json.dump({
-                    "gateway": {
-                        "listeners": [{"address": f"127.0.0.1:{port}"}], "workers": 1,
-                        "admin": {"address": f"127.0.0.1:{admins[name]}"},
-                        "limits": {"requestsPerConnection": 1000000000}, **settings},
-                    "upstreams": {"up": f"http://127.0.0.1:{upstream}"},
-                    "routes": [{"match": "/{rest...}", "to": "up"}]}, file)
+            port = contest.free_port()
             program = options.reference if name == "off" and options.reference else options.banyan
-            started.append(subprocess.Popen(
-                ["taskset", "-c", "0", program, "run", "-c", path], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
-            peers[name] = (started[-1].pid, port)
-            compare.wait_for(port)
-        compare.wait_for(upstream)
+            gateway = stage.banyan(program, contest.routes(
+                port, {"up": upstream}, {"match": "/{rest...}", "to": "up"},
+                admin={"address": f"127.0.0.1:{admins[name]}"}, **settings), f"{len(peers)}.json")
+            peers[name] = (gateway.pid, port)
+            contest.wait_for(port)
+        contest.wait_for(upstream)
         if options.hang:
-            hold(options, peers, admins, folder)
+            hold(options, peers, admins, stage.folder)
         else:
             compare_cost(options, peers)
-    finally:
-        for process in reversed(started):
-            process.send_signal(signal.SIGTERM)
-            process.wait(20)
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

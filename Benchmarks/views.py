@@ -17,14 +17,10 @@ import argparse
 import json
 import os
 import re
-import shutil
-import signal
-import subprocess
 import sys
-import tempfile
 import urllib.request
 
-import compare
+import contest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 LUA = "load_module modules/ndk_http_module.so; load_module modules/ngx_http_lua_module.so; pcre_jit on;\n"
@@ -87,15 +83,11 @@ def views_of_nginx(ports):
 
 
 def views_of_banyan(ports):
-    return {
-        "gateway": {
-            "listeners": [{"address": f"127.0.0.1:{ports['BANYAN']}"}], "workers": 1, "accessLog": False,
-            "limits": {"requestsPerConnection": 1000000000}},
-        "upstreams": {name.lower(): f"http://127.0.0.1:{ports[name]}" for name in ("TASKS", "USERS", "COMMENTS")},
-        "routes": [{"match": "GET /tasks/{id}/details", "aggregate": {
-            "task": {"from": "tasks", "get": "/tasks/{id}"},
-            "user": {"from": "users", "get": "/users/{task.user_id}"},
-            "comments": {"from": "comments", "get": "/tasks/{id}/comments"}}}]}
+    upstreams = {name.lower(): ports[name] for name in ("TASKS", "USERS", "COMMENTS")}
+    return contest.routes(ports["BANYAN"], upstreams, {"match": "GET /tasks/{id}/details", "aggregate": {
+        "task": {"from": "tasks", "get": "/tasks/{id}"},
+        "user": {"from": "users", "get": "/users/{task.user_id}"},
+        "comments": {"from": "comments", "get": "/tasks/{id}/comments"}}})
 
 
 def check(peers):
@@ -119,32 +111,16 @@ def spread(values):
     return f"median {values[len(values) // 2]:.3f} ({values[0]:.3f} to {values[-1]:.3f}, {len(values)} rounds)"
 
 
-def slices(peers, options):
-    """Loads the two in turn, a short slice each, and prints the ratio of their processor time."""
-    names, found = list(peers), {name: [] for name in peers}
-    for name in names:
-        compare.short_load(*peers[name], options.connections, options.views, VIEW)
-    for number in range(options.slices):
-        for name in names if number % 2 else reversed(names):
-            found[name].append(compare.short_load(*peers[name], options.connections, options.views, VIEW))
-    ratios = sorted(mine / its for mine, its in zip(found["banyan"], found["nginx+Lua"]))
-    quarter = len(ratios) // 4
-    print(f"banyan / nginx+Lua, CPU per view, {len(ratios)} short slices: median {ratios[len(ratios) // 2]:.3f} (half of them "
-          f"within {ratios[quarter]:.3f} and {ratios[-1 - quarter]:.3f}), in total "
-          f"{sum(found['banyan']) / sum(found['nginx+Lua']):.3f}; least "
-          + ", ".join(f"{name} {min(found[name]):.1f} us" for name in names), flush=True)
-
-
 def rounds(peers, options):
     """Loads the two in turn; prints each run, and at the end the ratios."""
     runs = {name: [] for name in peers}
     for number in range(options.rounds):
         # Each is first in every other round: what the machine does besides changes in the middle of one.
         for name, (pid, port) in sorted(peers.items(), reverse=number % 2 == 0):
-            run = compare.load(pid, port, options.connections, options.seconds, "1", VIEW)
+            run = contest.load(pid, port, options.connections, options.seconds, "1", VIEW)
             runs[name].append(run)
             print(f"{number + 1} {name:9} {run['cpu']:6.2f} us/view (user {run['user']:5.2f}) {run['rate']:8.0f}/s  "
-                  f"p50 {run['p50']}  p99 {run['p99']}  {compare.memory(pid) / 1024:.1f} MiB", flush=True)
+                  f"p50 {run['p50']}  p99 {run['p99']}  {contest.memory(pid) / 1024:.1f} MiB", flush=True)
     pairs = list(zip(runs["banyan"], runs["nginx+Lua"]))
     print("banyan / nginx+Lua, CPU per view:", spread([mine["cpu"] / its["cpu"] for mine, its in pairs]))
     print("  of it outside of the kernel:   ", spread([mine["user"] / its["user"] for mine, its in pairs]))
@@ -157,14 +133,14 @@ def memory_over_time(peers, options):
     """Prints banyan's resident memory on the way through many views, beginning after the rounds."""
     pid, port = peers["banyan"]
     wanted = 1_000_000 if options.million else 100_000
-    count, told, first = 0, 0, compare.memory(pid)
+    count, told, first = 0, 0, contest.memory(pid)
     print(f"resident memory of banyan: {first / 1024:.1f} MiB", end="", flush=True)
     while count < wanted:
-        count += compare.load(pid, port, options.connections, options.seconds, "1", VIEW)["requests"]
+        count += contest.load(pid, port, options.connections, options.seconds, "1", VIEW)["requests"]
         if count - told >= wanted / 10 or count >= wanted:
             told = count
-            print(f", {compare.memory(pid) / 1024:.1f} after {count // 1000}k views", end="", flush=True)
-    print(f"; {(compare.memory(pid) - first) / 1024:+.1f} MiB")
+            print(f", {contest.memory(pid) / 1024:.1f} after {count // 1000}k views", end="", flush=True)
+    print(f"; {(contest.memory(pid) - first) / 1024:+.1f} MiB")
 
 
 def lateness(peers, options):
@@ -173,7 +149,7 @@ def lateness(peers, options):
     late = []
     for number in range(options.rounds):
         for name, (pid, port) in peers.items():
-            run = compare.load(pid, port, min(options.connections, 8), options.seconds, "1", VIEW)
+            run = contest.load(pid, port, min(options.connections, 8), options.seconds, "1", VIEW)
             print(f"{number + 1} {name:9} p50 {run['p50']}  p99 {run['p99']}  ({run['requests']} views)", flush=True)
             if name == "banyan":
                 late.append(milliseconds(run["p99"]))
@@ -195,41 +171,29 @@ def main():
     options.add_argument("--delay", type=int, default=0, metavar="MS")
     options.add_argument("--million", action="store_true")
     options = options.parse_args()
-    for tool in ("nginx", "wrk", "h2load", "taskset"):
-        if not shutil.which(tool):
-            sys.exit(f"{tool} is not installed")
-    folder = tempfile.mkdtemp(prefix="banyan-views-")
-    os.chmod(folder, 0o755)  # nginx may drop its rights
-    ports = {name: compare.free_port() for name in ("TASKS", "USERS", "COMMENTS", "VIEWS", "BANYAN")}
-    with open(folder + "/routes.json", "w") as file:
-        json.dump(views_of_banyan(ports), file)
-    started = []
-    try:
-        started.append(compare.nginx(folder, "upstream", "1", upstream(ports, options.delay), LUA))
-        started.append(compare.nginx(folder, "views", "0", views_of_nginx(ports), LUA))
-        started.append(subprocess.Popen(
-            ["taskset", "-c", "0", options.banyan, "run", "-c", folder + "/routes.json"],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+    contest.require("nginx", "wrk", "h2load", "taskset")
+    ports = {name: contest.free_port() for name in ("TASKS", "USERS", "COMMENTS", "VIEWS", "BANYAN")}
+    with contest.Stage("views") as stage:
+        stage.nginx("upstream", "1", upstream(ports, options.delay), LUA)
+        nginx = stage.nginx("views", "0", views_of_nginx(ports), LUA)
+        banyan = stage.banyan(options.banyan, views_of_banyan(ports))
         for port in ports.values():
-            compare.wait_for(port)
+            contest.wait_for(port)
         peers = {
-            "nginx+Lua": (compare.worker_of(started[1].pid), ports["VIEWS"]),
-            "banyan": (started[2].pid, ports["BANYAN"])}
+            "banyan": (banyan.pid, ports["BANYAN"]),
+            "nginx+Lua": (contest.worker_of(nginx.pid), ports["VIEWS"])}
         check(peers)
         if options.delay:
             status = lateness(peers, options)
         else:
-            slices(peers, options)
+            contest.tell_slices(
+                "banyan / nginx+Lua, CPU per view", peers,
+                contest.in_turn(peers, options.slices, options.views, options.connections, VIEW))
             rounds(peers, options)
             memory_over_time(peers, options)
             status = 0
         check(peers)
         return status
-    finally:
-        for process in reversed(started):
-            process.send_signal(signal.SIGTERM)
-            process.wait(20)
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":
