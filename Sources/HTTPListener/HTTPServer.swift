@@ -29,6 +29,7 @@ open class HTTPServer {
     private var listeners: [Listener] = []
     private var connections: [Connection] = []
     private var spare: [ServerExchange] = []
+    private lazy var surplus = Surplus(self)
     private var perAddress: [IPAddress: Int] = [:]
     private var dateText = DateText()
     private var dateReadAt: UInt64 = 0
@@ -189,7 +190,18 @@ open class HTTPServer {
     final func takeExchange() -> ServerExchange { spare.popLast() ?? makeExchange() }
 
     final func giveBack(_ exchange: ServerExchange) {
-        if spare.count < Self.mostSpare { spare.append(exchange) }
+        spare.append(exchange)
+        // It may be in the middle of what has ended it, as when writing finds its client gone: it is let go no sooner than
+        // that is over.
+        if spare.count > Self.mostSpare { loop.atEndOfTurn(surplus) }
+    }
+
+    private func dropSurplus() { spare.removeLast(max(spare.count - Self.mostSpare, 0)) }
+
+    private final class Surplus: DeferredWork {
+        private weak var server: HTTPServer?
+        init(_ server: HTTPServer) { self.server = server }
+        override func run() { server?.dropSurplus() }
     }
 
     /// Appends `Date: ...` and the line's end; the text is made once a second.
