@@ -18,6 +18,8 @@ final class ExportAttempt: UpstreamAttempt {
     private var next = 0
     private var hasEnded = false
     private var isCompressed = false
+    /// What the final head of the answer says of the batch; nil before it has come.
+    private var verdict: ExportRetry.Outcome?
     private var answer = ByteBuffer()
     private var answerIsTooLarge = false
 
@@ -61,6 +63,7 @@ final class ExportAttempt: UpstreamAttempt {
         guard let endpoint, case .length(let length) = framing else { return }
         next = 0
         hasEnded = false
+        verdict = nil
         answer.removeAll(keeping: Self.mostAnswer)
         answerIsTooLarge = false
         buffer.append("POST ")
@@ -99,19 +102,37 @@ final class ExportAttempt: UpstreamAttempt {
         endBody()
     }
 
+    override func headReceived() {
+        verdict = .answered(status: head.status, retryAfter: head.retryAfter(at: Int64(time(nil))))
+    }
+
     override func bodyReceived(_ bytes: Span<UInt8>) {
         if answer.count + bytes.count > Self.mostAnswer { answerIsTooLarge = true } else { answer.append(bytes) }
     }
 
     override func ended() {
-        var outcome = Outcome(
-            result: .answered(status: head.status, retryAfter: head.retryAfter(at: Int64(time(nil)))))
+        var outcome = outcome(.closed)
         if !answerIsTooLarge { outcome.partial = PartialSuccess(reading: answer.span) }
         done(outcome)
     }
 
-    override func failed(_ failure: UpstreamFailure) {
-        done(Outcome(result: .unreachable, failure: failure))
+    override func failed(_ failure: UpstreamFailure) { done(outcome(failure)) }
+
+    /// Gives up what is under way, as its time is over; what it came to by then.
+    func giveUp() -> Outcome {
+        let outcome = outcome(.timeout)
+        cancel()
+        return outcome
+    }
+
+    /// What the attempt has come to if it ends so. The head of an answer tells what became of the batch, whether or not the
+    /// rest follows: a collector that has it must not get it twice. Only that of spans it never got it cannot speak.
+    private func outcome(_ failure: UpstreamFailure) -> Outcome {
+        guard let verdict else { return Outcome(result: .unreachable, failure: failure) }
+        if case .answered(200..<300, _) = verdict, !hasEnded {
+            return Outcome(result: .unreachable, failure: .protocolError("an answer before it was asked"))
+        }
+        return Outcome(result: verdict)
     }
 }
 

@@ -165,8 +165,7 @@ final class ExportLoop {
     }
 
     private func timeIsOver() {
-        attempt?.cancel()
-        finished(ExportAttempt.Outcome(result: .unreachable, failure: .timeout))
+        if let attempt { finished(attempt.giveUp()) }
     }
 
     private func finished(_ outcome: ExportAttempt.Outcome) {

@@ -78,6 +78,46 @@ extension EndToEnd {
             #expect(collector.stub.requests.count == 1)
         }
 
+        @Test(
+            "The head of an answer counts, whether or not the rest comes: no span comes twice",
+            arguments: ["Content-Length: 9\r\n\r\ncut", "Transfer-Encoding: chunked\r\n\r\nnonsense\r\n"])
+        func answersWithoutEnd(rest: String) throws {
+            let collector = try SpanCollector { number in
+                number == 0 ? "HTTP/1.1 200 OK\r\n\(rest)" : SpanCollector.ok
+            }
+            let gateway = try Self.gateway(Self.otlp(collector, #", "timeout": "500ms""#))
+            #expect(try gateway.exchange("GET /a").status == 200)
+            try eventually("the first ones count as taken") { try Self.spans(gateway)["exported"] == 2 }
+            #expect(try gateway.exchange("GET /b").status == 200)
+            try eventually("the next ones are taken") { try Self.spans(gateway)["exported"] == 4 }
+            let ids = try collector.requests().map { $0.spans.map { $0.text("id") } }
+            #expect(ids.map(\.count) == [2, 2] && Set(ids.joined()).count == 4, "\(ids)")
+        }
+
+        @Test("A collector that says yes before it was handed everything has not got it: it is sent again")
+        func earlyAnswer() throws {
+            let gate = Gate()
+            defer { gate.open() }
+            let stub = try StubUpstream { connection in
+                if connection.number > 0 {
+                    while try connection.request() != nil { try connection.send(SpanCollector.ok) }
+                } else if try connection.head() != nil {
+                    try connection.send(SpanCollector.ok)
+                    try gate.wait()
+                }
+            }
+            let gateway = try Self.gateway(
+                #""otlp": {"url": "\#(stub.url)", "delay": "1h", "batch": 800, "compress": false}"#)
+            let client = try gateway.client()
+            let path = String(repeating: "long", count: 2000)
+            for _ in 0..<400 { #expect(try client.exchange("GET /\(path)").status == 200) }
+            try eventually("all are taken") { try Self.spans(gateway)["exported"] == 800 }
+            let requests = stub.requests
+            try #require(requests.count == 2, "the first answer does not count")
+            #expect(requests[1].body.count == requests[1].contentLength)
+            #expect(requests[0].contentLength == requests[1].contentLength, "it is the same batch")
+        }
+
         @Test("A collector that hangs costs no request: the oldest spans are dropped and counted")
         func hangs() throws {
             let gate = Gate()
