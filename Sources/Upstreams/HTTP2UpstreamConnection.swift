@@ -360,7 +360,8 @@ final class HTTP2UpstreamConnection: HTTP2Session, LoopClient, SocketClient {
         opening = nil
         close(givingBack: wasOpening == nil)
         if let wasOpening { pool.failed(wasOpening, fault.map { .protocolError($0) } ?? .connectFailed) }
-        for stream in lost { stream.connectionLost(fault) }
+        // Whoever is told may give up others of them, which may carry the requests of other connections then.
+        for stream in lost where stream.connection === self { stream.connectionLost(fault) }
     }
 
     func timeIsOver() {

@@ -369,8 +369,10 @@ final class HTTP2UpstreamStream: UpstreamTransport, LoopClient {
 
     /// The rest of the body will not come.
     private func breakOff() {
+        let use = use
         deliver()
-        fail(.truncated)
+        // Whoever got the last piece may have had enough of it, and the stream carry another request by now.
+        if self.use == use { fail(.truncated) }
     }
 
     /// The connection is gone; `fault` is what its peer did wrong, if that was the reason.

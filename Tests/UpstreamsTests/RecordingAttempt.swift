@@ -24,6 +24,7 @@ final class RecordingAttempt: UpstreamAttempt {
     /// Done in the events, after they are noted.
     var onHead: (RecordingAttempt) -> Void = { _ in }
     var onPiece: (RecordingAttempt) -> Void = { _ in }
+    var onFailure: (RecordingAttempt) -> Void = { _ in }
 
     var isOver: Bool { outcome != nil }
     var text: String { String(decoding: received, as: UTF8.self) }
@@ -71,6 +72,7 @@ final class RecordingAttempt: UpstreamAttempt {
     override func failed(_ failure: UpstreamFailure) {
         outcome = .failed(failure)
         outcomes += 1
+        onFailure(self)
     }
 
     override func writable() { writables += 1 }
