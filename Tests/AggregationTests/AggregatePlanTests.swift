@@ -22,16 +22,17 @@ func definition(_ parts: AggregateDefinition.Part...) -> AggregateDefinition {
     return definition
 }
 
-@Suite struct AggregatePlanTests {
-    private func issues(_ definition: AggregateDefinition) -> [String] {
-        do throws(AggregateRejection) {
-            _ = try AggregatePlan(definition)
-            return []
-        } catch {
-            return error.issues.map { "\($0.part ?? "-") \($0.key): \($0.message)" }
-        }
+/// What is wrong with a definition: the part, the key, and why.
+func issues(_ definition: AggregateDefinition) -> [String] {
+    do throws(AggregateRejection) {
+        _ = try AggregatePlan(definition)
+        return []
+    } catch {
+        return error.issues.map { "\($0.part ?? "-") \($0.key): \($0.message)" }
     }
+}
 
+@Suite struct AggregatePlanTests {
     @Test func theShippedExample() throws {
         let plan = try AggregatePlan(
             definition(

@@ -6,10 +6,6 @@ import Testing
 
 /// Views that are another system's answer, of which parts are replaced.
 @Suite struct BaseTests {
-    private func expect<T: Equatable>(_ found: T, _ expected: T, _ location: SourceLocation = #_sourceLocation) {
-        #expect(found == expected, sourceLocation: location)
-    }
-
     private static func replacing(_ name: String, _ place: String, _ path: String) -> AggregateDefinition.Part {
         var made = part(name, path)
         made.replaces = place

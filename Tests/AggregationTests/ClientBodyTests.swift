@@ -13,15 +13,6 @@ import Testing
         return definition
     }
 
-    private func issues(_ definition: AggregateDefinition) -> [String] {
-        do throws(AggregateRejection) {
-            _ = try AggregatePlan(definition)
-            return []
-        } catch {
-            return error.issues.map { "\($0.part ?? "-") \($0.key): \($0.message)" }
-        }
-    }
-
     @Test func theBodyIsLookedIntoAsDeepAsTemplatesSay() throws {
         #expect(try AggregatePlan(definition("/a")).bodyDepth == nil)
         #expect(try AggregatePlan(definition("/{body}", "/b")).bodyDepth == 0)

@@ -31,10 +31,6 @@ func batch(
 }
 
 @Suite struct FanOutTests {
-    private func expect<T: Equatable>(_ found: T, _ expected: T, _ location: SourceLocation = #_sourceLocation) {
-        #expect(found == expected, sourceLocation: location)
-    }
-
     private static let tasks =
         #"{"items":[{"id":1,"by":7},{"id":2,"by":"x y"},{"id":3,"by":7},{"id":4},{"id":5,"by":null}]}"#
 

@@ -6,10 +6,6 @@ import Testing
 
 /// What becomes of members on their way into a view, and what the view looks like.
 @Suite struct ShapeTests {
-    private func expect<T: Equatable>(_ found: T, _ expected: T, _ location: SourceLocation = #_sourceLocation) {
-        #expect(found == expected, sourceLocation: location)
-    }
-
     private static func shaped(
         _ name: String = "p", rename: [(String, String)] = [], flatten: [String] = [], merge: Bool = false,
         members: AggregateDefinition.Members = .all, optional: Bool = false, default value: JSONValue = .null

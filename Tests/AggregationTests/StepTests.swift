@@ -38,19 +38,6 @@ extension RunFixture {
 
 /// Views that write: the order of their steps, and what they tell of it.
 @Suite struct StepTests {
-    private func expect<T: Equatable>(_ found: T, _ expected: T, _ location: SourceLocation = #_sourceLocation) {
-        #expect(found == expected, sourceLocation: location)
-    }
-
-    private func issues(_ definition: AggregateDefinition) -> [String] {
-        do throws(AggregateRejection) {
-            _ = try AggregatePlan(definition)
-            return []
-        } catch {
-            return error.issues.map { "\($0.part ?? "-") \($0.key): \($0.message)" }
-        }
-    }
-
     // MARK: - Order
 
     @Test func stepsStandBetweenWhatIsBeforeAndBehindThem() throws {

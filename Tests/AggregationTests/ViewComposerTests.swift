@@ -5,10 +5,6 @@ import Testing
 @testable import Aggregation
 
 @Suite struct ViewComposerTests {
-    private func expect<T: Equatable>(_ found: T, _ expected: T, _ location: SourceLocation = #_sourceLocation) {
-        #expect(found == expected, sourceLocation: location)
-    }
-
     private func view(_ part: AggregateDefinition.Part, _ body: String) throws -> String {
         var fixture = try RunFixture(definition(part))
         fixture.answer(0, body)

@@ -35,11 +35,21 @@ extension EndToEnd {
 
         private static func gateway(
             _ orders: StubUpstream, _ payments: StubUpstream, charge: String = "10s", method: String = "POST",
-            isOptional: Bool = false
+            isOptional: Bool = false, timeout: String = "20s", settings: String? = nil
         ) throws -> GatewayProcess {
             let view = view(charge: charge, method: method, isOptional: isOptional)
-            return try GatewayProcess(
-                GatewaySetup().upstream("orders", orders).upstream("payments", payments).route(view))
+                .replacing("\"20s\"", with: "\"\(timeout)\"")
+            var setup = GatewaySetup().upstream("orders", orders).upstream("payments", payments).route(view)
+            if let settings { setup = setup.gateway(settings) }
+            return try GatewayProcess(setup)
+        }
+
+        /// A service that takes a request and says nothing.
+        private static func silent() throws -> StubUpstream {
+            try StubUpstream { connection in
+                _ = try connection.request()
+                try connection.awaitEnd()
+            }
         }
 
         private static func view(
@@ -197,10 +207,7 @@ extension EndToEnd {
         @Test("A client that leaves stops the step in flight, and nothing follows")
         func clientGone() throws {
             let orders = try Self.orders()
-            let payments = try StubUpstream { connection in
-                _ = try connection.request()
-                try connection.awaitEnd()
-            }
+            let payments = try Self.silent()
             let gateway = try Self.gateway(orders, payments)
             let client = try gateway.client().request("POST /checkout/9")
             _ = try payments.requests(1)
@@ -219,13 +226,8 @@ extension EndToEnd {
         @Test("When the time of the view is over, a step in flight is stopped")
         func timeOver() throws {
             let orders = try Self.orders()
-            let payments = try StubUpstream { connection in
-                _ = try connection.request()
-                try connection.awaitEnd()
-            }
-            let gateway = try GatewayProcess(
-                GatewaySetup().upstream("orders", orders).upstream("payments", payments)
-                    .route(Self.view().replacing("\"20s\"", with: "\"400ms\"")))
+            let payments = try Self.silent()
+            let gateway = try Self.gateway(orders, payments, timeout: "400ms")
             let answer = try gateway.exchange("POST /checkout/9")
             #expect(answer.status == 504, "\(answer)")
             #expect(
@@ -239,14 +241,8 @@ extension EndToEnd {
         @Test("A drain that is over says what was done, too")
         func shuttingDown() throws {
             let orders = try Self.orders()
-            let payments = try StubUpstream { connection in
-                _ = try connection.request()
-                try connection.awaitEnd()
-            }
-            let gateway = try GatewayProcess(
-                GatewaySetup().upstream("orders", orders).upstream("payments", payments)
-                    .gateway(#""timeouts": {"drain": "200ms"}"#)
-                    .route(Self.view()))
+            let payments = try Self.silent()
+            let gateway = try Self.gateway(orders, payments, settings: #""timeouts": {"drain": "200ms"}"#)
             let client = try gateway.client().request("POST /checkout/9")
             _ = try payments.requests(1)
             gateway.process.signal(SIGTERM)
