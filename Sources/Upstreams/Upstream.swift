@@ -36,7 +36,6 @@ package final class Upstream {
     package let endpoints: [Endpoint]
     private let bounds: UpstreamBounds
     private var balancer: LoadBalancer
-    private let salts: [UInt64]
 
     /// The upstream of one worker; endpoints that `known` still has are taken over with their connections.
     init(
@@ -52,10 +51,14 @@ package final class Upstream {
             endpoint.resolver.interval = definition.resolveInterval
             return endpoint
         }
-        balancer = LoadBalancer(policy: definition.policy, weights: definition.servers.map(\.weight))
-        salts = definition.servers.map { server in
-            server.address.text.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x0000_0100_0000_01B3 }
-        }
+        balancer = LoadBalancer(
+            policy: definition.policy,
+            servers: definition.servers.map { server in
+                let salt = server.address.text.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) {
+                    ($0 ^ UInt64($1)) &* 0x0000_0100_0000_01B3
+                }
+                return LoadBalancer.Server(weight: server.weight, salt: salt)
+            })
     }
 
     /// Sends `attempt` to one of the servers. Its events follow, the first of them possibly inside this call.
@@ -70,12 +73,20 @@ package final class Upstream {
             bounds.giveRequest()
             return false
         }
-        let index = balancer.pick(random: random, hash: hash, salts: salts) { endpoints[$0].active }
-        let endpoint = endpoints[index]
+        let pick = balancer.pick(PickRequest(random: random, hash: hash), WorkerFigures(endpoints: endpoints))
+        let endpoint = endpoints[pick.server]
         attempt.prepare(for: endpoint)
         endpoint.pool.start(attempt)
         return true
     }
+}
+
+/// What one worker knows of the servers.
+private struct WorkerFigures: ServerFigures {
+    let endpoints: [Endpoint]
+
+    func isAvailable(_ server: Int) -> Bool { true }
+    func load(_ server: Int) -> Int { endpoints[server].active }
 }
 
 /// What one worker has open, and under way, to an upstream.
