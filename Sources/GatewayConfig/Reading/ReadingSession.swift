@@ -158,11 +158,14 @@ final class ReadingSession {
         }
     }
 
-    /// Strings of a closed set, each at most once.
-    func distinct<Choice: RawRepresentable<String> & CaseIterable & Equatable>(_ places: [SectionPlace]) -> [Choice] {
+    /// Strings of a closed set, each at most once. Where it `allowsNumbers`, those that are numbers may be written as such:
+    /// a status is one to most people.
+    func distinct<Choice: RawRepresentable<String> & CaseIterable & Equatable>(
+        _ places: [SectionPlace], allowsNumbers: Bool = false
+    ) -> [Choice] {
         var choices: [Choice] = []
         for place in places {
-            guard let text = string(place) else { continue }
+            guard let text = (allowsNumbers ? digits(place) : nil) ?? string(place) else { continue }
             if let choice = self.choice(text, at: place.pointer, Choice.self) {
                 if choices.contains(choice) {
                     report(place.pointer, "\(ValueProblem.quoted(text)) stands here twice")
@@ -171,6 +174,15 @@ final class ReadingSession {
             }
         }
         return choices
+    }
+
+    /// A whole number in decimal digits; nil for anything else.
+    func digits(_ place: SectionPlace) -> String? {
+        switch place.value {
+        case .integer(let number): String(number)
+        case .real(let number): Int64(exactly: number).map { String($0) }
+        default: nil
+        }
     }
 
     /// The case of `Choice` that `text` names; nil, with the nearest name in the report, where there is none.

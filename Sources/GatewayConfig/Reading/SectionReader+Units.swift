@@ -71,8 +71,19 @@ extension SectionReader {
         if let limit = timeLimit(key) { target = limit }
     }
 
+    /// Keeps `longer`, the value of `key`, from being less than that of `other`: a default gives way, what is written does
+    /// not.
+    func raise(_ key: String, of longer: inout Milliseconds, to other: String, _ shorter: Milliseconds) {
+        guard longer < shorter else { return }
+        if has(key) {
+            session.report(
+                pointer.appending(key), "\"\(key)\" is at least \"\(other)\", \(shorter), found \(longer)")
+        }
+        longer = shorter
+    }
+
     /// The string at `key`; a bare number, the usual mistake, is told what it lacks.
-    private func durationPlace(_ key: String, _ alternative: String) -> SectionPlace? {
+    func durationPlace(_ key: String, _ alternative: String) -> SectionPlace? {
         guard let place = place(key) else { return nil }
         if case .string = place.value { return place }
         session.report(

@@ -51,6 +51,34 @@ struct SectionReader {
         return elements.enumerated().map { SectionPlace(value: $1, pointer: place.pointer.appending($0)) }
     }
 
+    /// The elements of the array at `key`, at least one `what`; nil where it is absent or cannot be read.
+    func statedElements(_ key: String, _ what: String) -> [SectionPlace]? {
+        guard has(key) else { return nil }
+        let places = elements(key)
+        guard isArray(key) else { return nil }
+        if places.isEmpty {
+            session.report(pointer.appending(key), "expected at least one \(what)")
+            return nil
+        }
+        return places
+    }
+
+    /// What can be turned off and on: nil for `false`, all defaults for `true`, and what `read` makes of an object.
+    /// Untouched where `key` is absent or cannot be read.
+    func switched<Section>(
+        _ key: String, _ keys: SectionKeys, into target: inout Section?, _ read: (SectionReader) -> Section
+    ) {
+        guard let place = place(key) else { return }
+        switch place.value {
+        case .bool(false): target = nil
+        case .bool(true): target = read(SectionReader(members: [], pointer: place.pointer, session: session))
+        default:
+            if let section = session.section(place, keys, expected: "an object, true or false") {
+                target = read(section)
+            }
+        }
+    }
+
     /// The members of the object at `key`; none where it is absent. Of members that share a name the last one counts,
     /// as in the document. Where the names `areNames` of upstreams or contexts they are checked.
     func named(_ key: String, areNames: Bool = true) -> [(String, SectionPlace)] {

@@ -29,6 +29,13 @@ package struct ForwardSection: Equatable, Sendable {
     /// `upgrade`: protocols that requests may go over to by `Upgrade` (RFC 9110 §7.8). Default: none; the field is
     /// ignored then and goes no further.
     package var upgrade: [UpgradeProtocol] = []
+    /// `retry`: which failures are followed by another try. Default: nil, the upstream's.
+    package var retry: RetrySection?
+    /// `hedge`: when a request that only reads is sent a second time. Default: nil, the upstream's.
+    package var hedge: HedgeSection?
+    /// `idempotencyKey`: whether a request with the field `Idempotency-Key` may be repeated whatever its method. Default:
+    /// false.
+    package var idempotencyKey = false
 
     /// Nil where `to` cannot be read.
     init?(_ section: SectionReader, defaultMaxBody: SizeLimit) {
@@ -46,6 +53,9 @@ package struct ForwardSection: Equatable, Sendable {
         totalTimeout = section.timeLimit("totalTimeout")
         section.sizeLimit("maxBody", into: &maxBody)
         if section.has("upgrade") { upgrade = section.session.distinct(section.elements("upgrade")) }
+        retry = RetrySection.read(section)
+        hedge = HedgeSection.read(section)
+        section.bool("idempotencyKey", into: &idempotencyKey)
         guard let to else { return nil }
         self.to = to
     }
@@ -62,6 +72,9 @@ package struct ForwardSection: Equatable, Sendable {
             ("totalTimeout", totalTimeout.map { .text($0) }),
             ("maxBody", .text(maxBody)),
             ("upgrade", upgrade.isEmpty ? nil : .array(upgrade.map { .string($0.rawValue) })),
+            ("retry", retry?.effective),
+            ("hedge", hedge?.effective),
+            ("idempotencyKey", .bool(idempotencyKey)),
         ]
     }
 }

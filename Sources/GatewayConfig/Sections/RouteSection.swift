@@ -32,15 +32,15 @@ package struct RouteSection: Equatable, Sendable {
 
     /// The options of `to`, which have no meaning beside another action.
     static let forwardKeys = [
-        "rewrite", "requestHeaders", "responseHeaders", "idleTimeout", "totalTimeout", "upgrade",
+        "rewrite", "requestHeaders", "responseHeaders", "idleTimeout", "totalTimeout", "upgrade", "retry", "hedge",
+        "idempotencyKey",
     ]
     /// The options of `to` and `aggregate`.
     static let sharedKeys = ["timeout", "maxBody"]
     static let actionKeys = ["to", "aggregate", "respond", "redirect"]
     static let keys = SectionKeys(
         ["match", "when", "name", "traceResponse", "sampleRatio"] + actionKeys + sharedKeys
-            + AggregateSection.routeKeys + forwardKeys,
-        later: ["retry"])
+            + AggregateSection.routeKeys + forwardKeys)
 
     /// Nil where there is no pattern. Where the action cannot be read, which is reported, the route answers 503: it has
     /// to be there for the checks of the other rooms, and a configuration with an error is never put to use.

@@ -59,14 +59,19 @@ package struct UpstreamSection: Equatable, Sendable {
     /// `maxPending`: requests that wait for a connection because no more may be opened, all workers together, 0 to
     /// 1 048 576; beyond it 503 with `Retry-After` at once. Default: 1024.
     package var maxPending = 1024
+    /// `retry`: which failures are followed by another try. A route's or a part's wins. Default: one repetition where
+    /// nothing was sent or the stream was refused.
+    package var retry = RetrySection()
+    /// `hedge`: when a request that only reads is sent a second time. A route's or a part's wins. Default: never.
+    package var hedge = HedgeSection.off
 
     static let keys = SectionKeys(
         [
             "servers", "protocol", "transport", "tls", "host", "connectTimeout", "timeout", "idleTimeout",
             "totalTimeout", "resolveInterval",
-            "balance", "maxConnections", "maxRequests", "maxPending",
+            "balance", "maxConnections", "maxRequests", "maxPending", "retry", "hedge",
         ],
-        later: ["retry", "health", "outlier", "breaker", "pools", "active"])
+        later: ["health", "outlier", "breaker", "pools", "active"])
 
     /// Reads the value at `place`. What cannot be read is reported and keeps its default, so that the name is known to
     /// the checks that follow.
@@ -96,6 +101,8 @@ package struct UpstreamSection: Equatable, Sendable {
         section.integer("maxConnections", into: &maxConnections, 1...1_048_576)
         section.integer("maxRequests", into: &maxRequests, 1...1_048_576)
         section.integer("maxPending", into: &maxPending, 0...1_048_576)
+        if let retry = RetrySection.read(section) { self.retry = retry }
+        if let hedge = HedgeSection.read(section) { self.hedge = hedge }
     }
 
     private static func host(_ text: String, _ section: SectionReader) -> HostHeader {
@@ -137,6 +144,8 @@ package struct UpstreamSection: Equatable, Sendable {
             ("maxConnections", .number(maxConnections)),
             ("maxRequests", .number(maxRequests)),
             ("maxPending", .number(maxPending)),
+            ("retry", retry.effective),
+            ("hedge", hedge.effective),
         ])
     }
 }
