@@ -106,7 +106,7 @@ package struct AggregateSection: Equatable, Sendable {
     var effective: [(String, JSONValue?)] {
         [
             ("aggregate", .section(parts.map { ($0.name, $0.effective) })),
-            ("base", base?.effective), ("timeout", .text(timeout)),
+            ("base", base?.effectiveBase), ("timeout", .text(timeout)),
             ("maxBody", maxBody.map { .text($0) }), ("errors", .string(errors.rawValue)),
             ("passHeaders", passHeaders.effective),
             ("output", output), ("onConflict", .string(conflicts.rawValue)),

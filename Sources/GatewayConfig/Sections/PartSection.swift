@@ -126,7 +126,12 @@ package struct PartSection: Equatable, Sendable {
             if let name = session.string(place) { renames.append(Rename(member: member, name: name)) }
         }
         flattened = section.names("flatten") ?? []
-        replaces = section.string("replaces")
+        replaces = section.parsed("replaces") { (text) throws(ValueProblem) in
+            guard JSONPointer(parsing: text) != nil else {
+                throw ValueProblem(expected: "a JSON pointer such as \"/items/*/user\"", found: text)
+            }
+            return text
+        }
         for key in ["into", "merge", "optional", "default"] where replaces != nil && section.has(key) {
             session.reportName(
                 section.pointer.appending(key),
@@ -154,6 +159,12 @@ package struct PartSection: Equatable, Sendable {
         self.request = request
     }
 
+    /// The members of a `base`, which has fewer keys than a part.
+    var effectiveBase: JSONValue {
+        guard case .object(let members) = effective else { return effective }
+        return .object(members.filter { Self.baseKeys.known.contains($0.name) })
+    }
+
     var effective: JSONValue {
         var fields: JSONValue?
         var omit: JSONValue?
@@ -168,7 +179,7 @@ package struct PartSection: Equatable, Sendable {
                 ("request", request.effective), ("safe", .bool(isSafe)),
             ] + (fanOut?.effective ?? []) + [
                 ("into", into.map { .string($0) }), ("replaces", replaces.map { .string($0) }),
-                ("optional", .bool(optional)),
+                ("optional", replaces == nil ? .bool(optional) : nil),
                 ("default", optional ? defaultValue : nil),
                 ("timeout", .text(timeout)),
                 ("retry", retry?.effective), ("hedge", hedge?.effective),
@@ -178,7 +189,7 @@ package struct PartSection: Equatable, Sendable {
                 ("omit", omit),
                 ("rename", renames.isEmpty ? nil : .section(renames.map { ($0.member, .string($0.name)) })),
                 ("flatten", flattened.isEmpty ? nil : .array(flattened.map { .string($0) })),
-                ("merge", .bool(isMerged)),
+                ("merge", replaces == nil ? .bool(isMerged) : nil),
             ])
     }
 }
