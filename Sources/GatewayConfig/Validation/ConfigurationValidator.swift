@@ -19,6 +19,7 @@ struct ConfigurationValidator {
         checkBalancers()
         checkServers()
         checkUpgrades()
+        checkTries()
         checkFlags()
         checkFiles()
         if session.source.root.value(at: JSONPointer(["routes"])) == .array([]) {
