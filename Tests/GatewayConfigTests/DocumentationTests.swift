@@ -84,7 +84,7 @@ import Testing
         TimeoutsSection.keys, IdentitySection.keys, AccessLogSection.keys, TracingSection.keys, UpstreamSection.keys,
         ServerSection.keys, UpstreamTLSSection.keys, BalanceSection.keys, ContextSection.keys, RouteSection.keys,
         WhenSection.keys, HeaderEditsSection.keys, PartSection.keys, PartRequestSection.keys, RespondSection.keys,
-        RedirectSection.keys, RetrySection.keys, RetrySection.Backoff.keys, HedgeSection.keys,
+        RedirectSection.keys, RetrySection.keys, RetrySection.Backoff.keys, HedgeSection.keys, HealthSection.keys,
     ])
     func namesEveryKey(_ keys: SectionKeys) throws {
         let document = try Self.document()

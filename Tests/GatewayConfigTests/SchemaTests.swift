@@ -79,7 +79,8 @@ import Testing
             ("upstreamObject", UpstreamSection.keys), ("serverObject", ServerSection.keys),
             ("upstreamTLS", UpstreamTLSSection.keys), ("balanceByHash", BalanceSection.keys),
             ("hashKey", BalanceSection.hashKeys), ("retry", RetrySection.keys),
-            ("retryBackoff", RetrySection.Backoff.keys), ("hedge", HedgeSection.keys), ("context", ContextSection.keys),
+            ("retryBackoff", RetrySection.Backoff.keys), ("hedge", HedgeSection.keys), ("health", HealthSection.keys),
+            ("context", ContextSection.keys),
             ("route", RouteSection.keys),
             ("when", WhenSection.keys), ("headerEdits", HeaderEditsSection.keys), ("part", PartSection.keys),
             ("partRequest", PartRequestSection.keys), ("respond", RespondSection.keys),
@@ -105,12 +106,13 @@ import Testing
         ("partRequest", "/routes/0/aggregate/a/request"), ("respond", "/routes/1/respond"),
         ("route", "/routes/3"), ("retry", "/upstreams/monolith/retry"),
         ("retryBackoff", "/upstreams/monolith/retry/backoff"), ("hedge", "/upstreams/on/hedge"),
+        ("health", "/upstreams/on/health"),
         ("redirect", "/routes/2/redirect"),
     ])
     func namesTheDefaultsOfTheReader(_ definition: String, _ pointer: String) throws {
         let text = #"""
             { "gateway": { "listeners": [ { "address": "127.0.0.1:0" } ] }, "upstreams": {
-                "monolith": "http://a", "on": { "servers": ["http://a"], "hedge": true }
+                "monolith": "http://a", "on": { "servers": ["http://a"], "hedge": true, "health": true }
               },
               "routes": [ { "match": "/a", "aggregate": { "a": { "from": "monolith", "get": "/", "optional": true } } },
                           { "match": "/b", "respond": {} }, { "match": "/c", "redirect": { "location": "/" } },

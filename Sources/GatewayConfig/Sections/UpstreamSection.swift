@@ -64,14 +64,16 @@ package struct UpstreamSection: Equatable, Sendable {
     package var retry = RetrySection()
     /// `hedge`: when a request that only reads is sent a second time. A route's or a part's wins. Default: never.
     package var hedge = HedgeSection.off
+    /// `health`: servers are asked now and then whether they are well. Default: nil, they are not.
+    package var health: HealthSection?
 
     static let keys = SectionKeys(
         [
             "servers", "protocol", "transport", "tls", "host", "connectTimeout", "timeout", "idleTimeout",
             "totalTimeout", "resolveInterval",
-            "balance", "maxConnections", "maxRequests", "maxPending", "retry", "hedge",
+            "balance", "maxConnections", "maxRequests", "maxPending", "retry", "hedge", "health",
         ],
-        later: ["health", "outlier", "breaker", "pools", "active"])
+        later: ["outlier", "breaker", "pools", "active"])
 
     /// Reads the value at `place`. What cannot be read is reported and keeps its default, so that the name is known to
     /// the checks that follow.
@@ -103,6 +105,7 @@ package struct UpstreamSection: Equatable, Sendable {
         section.integer("maxPending", into: &maxPending, 0...1_048_576)
         if let retry = RetrySection.read(section) { self.retry = retry }
         if let hedge = HedgeSection.read(section) { self.hedge = hedge }
+        section.switched("health", HealthSection.keys, into: &health) { HealthSection($0) }
     }
 
     private static func host(_ text: String, _ section: SectionReader) -> HostHeader {
@@ -146,6 +149,7 @@ package struct UpstreamSection: Equatable, Sendable {
             ("maxPending", .number(maxPending)),
             ("retry", retry.effective),
             ("hedge", hedge.effective),
+            ("health", health?.effective ?? .bool(false)),
         ])
     }
 }

@@ -20,6 +20,7 @@ struct ConfigurationValidator {
         checkServers()
         checkUpgrades()
         checkTries()
+        checkFailing()
         checkFlags()
         checkFiles()
         if session.source.root.value(at: JSONPointer(["routes"])) == .array([]) {
