@@ -85,6 +85,7 @@ import Testing
         ServerSection.keys, UpstreamTLSSection.keys, BalanceSection.keys, ContextSection.keys, RouteSection.keys,
         WhenSection.keys, HeaderEditsSection.keys, PartSection.keys, PartRequestSection.keys, RespondSection.keys,
         RedirectSection.keys, RetrySection.keys, RetrySection.Backoff.keys, HedgeSection.keys, HealthSection.keys,
+        OutlierSection.keys, OutlierSection.SuccessRate.keys, OutlierSection.Latency.keys,
     ])
     func namesEveryKey(_ keys: SectionKeys) throws {
         let document = try Self.document()

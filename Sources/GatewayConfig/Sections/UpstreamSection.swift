@@ -66,14 +66,20 @@ package struct UpstreamSection: Equatable, Sendable {
     package var hedge = HedgeSection.off
     /// `health`: servers are asked now and then whether they are well. Default: nil, they are not.
     package var health: HealthSection?
+    /// `outlier`: a server that answers requests worse than it should gets none for a while. Nil for `false`. Default: on.
+    package var outlier: OutlierSection? = OutlierSection()
+    /// `panicThreshold`: where a smaller share of the servers is well, requests go to all of them, 0.0 to 1.0; 0 for
+    /// never. Default: 0.5.
+    package var panicThreshold = 0.5
 
     static let keys = SectionKeys(
         [
             "servers", "protocol", "transport", "tls", "host", "connectTimeout", "timeout", "idleTimeout",
             "totalTimeout", "resolveInterval",
             "balance", "maxConnections", "maxRequests", "maxPending", "retry", "hedge", "health",
+            "outlier", "panicThreshold",
         ],
-        later: ["outlier", "breaker", "pools", "active"])
+        later: ["breaker", "pools", "active"])
 
     /// Reads the value at `place`. What cannot be read is reported and keeps its default, so that the name is known to
     /// the checks that follow.
@@ -106,6 +112,8 @@ package struct UpstreamSection: Equatable, Sendable {
         if let retry = RetrySection.read(section) { self.retry = retry }
         if let hedge = HedgeSection.read(section) { self.hedge = hedge }
         section.switched("health", HealthSection.keys, into: &health) { HealthSection($0) }
+        section.switched("outlier", OutlierSection.keys, into: &outlier) { OutlierSection($0) }
+        section.number("panicThreshold", into: &panicThreshold, 0...1)
     }
 
     private static func host(_ text: String, _ section: SectionReader) -> HostHeader {
@@ -150,6 +158,8 @@ package struct UpstreamSection: Equatable, Sendable {
             ("retry", retry.effective),
             ("hedge", hedge.effective),
             ("health", health?.effective ?? .bool(false)),
+            ("outlier", outlier?.effective ?? .bool(false)),
+            ("panicThreshold", .real(panicThreshold)),
         ])
     }
 }
