@@ -81,7 +81,7 @@ import Testing
             ("hashKey", BalanceSection.hashKeys), ("retry", RetrySection.keys),
             ("retryBackoff", RetrySection.Backoff.keys), ("hedge", HedgeSection.keys), ("health", HealthSection.keys),
             ("outlier", OutlierSection.keys), ("successRate", OutlierSection.SuccessRate.keys),
-            ("latency", OutlierSection.Latency.keys),
+            ("latency", OutlierSection.Latency.keys), ("breaker", BreakerSection.keys),
             ("context", ContextSection.keys),
             ("route", RouteSection.keys),
             ("when", WhenSection.keys), ("headerEdits", HeaderEditsSection.keys), ("part", PartSection.keys),
@@ -110,13 +110,14 @@ import Testing
         ("retryBackoff", "/upstreams/monolith/retry/backoff"), ("hedge", "/upstreams/on/hedge"),
         ("health", "/upstreams/on/health"),
         ("outlier", "/upstreams/monolith/outlier"), ("successRate", "/upstreams/monolith/outlier/successRate"),
-        ("latency", "/upstreams/on/outlier/latency"),
+        ("latency", "/upstreams/on/outlier/latency"), ("breaker", "/upstreams/on/breaker"),
         ("redirect", "/routes/2/redirect"),
     ])
     func namesTheDefaultsOfTheReader(_ definition: String, _ pointer: String) throws {
         let text = #"""
             { "gateway": { "listeners": [ { "address": "127.0.0.1:0" } ] }, "upstreams": {
-                "monolith": "http://a", "on": { "servers": ["http://a"], "hedge": true, "health": true, "outlier": { "latency": true } }
+                "monolith": "http://a", "on": { "servers": ["http://a"], "hedge": true, "health": true, "outlier": { "latency": true },
+                  "breaker": true }
               },
               "routes": [ { "match": "/a", "aggregate": { "a": { "from": "monolith", "get": "/", "optional": true } } },
                           { "match": "/b", "respond": {} }, { "match": "/c", "redirect": { "location": "/" } },

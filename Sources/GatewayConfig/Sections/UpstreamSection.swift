@@ -71,15 +71,17 @@ package struct UpstreamSection: Equatable, Sendable {
     /// `panicThreshold`: where a smaller share of the servers is well, requests go to all of them, 0.0 to 1.0; 0 for
     /// never. Default: 0.5.
     package var panicThreshold = 0.5
+    /// `breaker`: where too many calls fail or are slow, further ones are refused at once. Default: nil, they are not.
+    package var breaker: BreakerSection?
 
     static let keys = SectionKeys(
         [
             "servers", "protocol", "transport", "tls", "host", "connectTimeout", "timeout", "idleTimeout",
             "totalTimeout", "resolveInterval",
             "balance", "maxConnections", "maxRequests", "maxPending", "retry", "hedge", "health",
-            "outlier", "panicThreshold",
+            "outlier", "panicThreshold", "breaker",
         ],
-        later: ["breaker", "pools", "active"])
+        later: ["pools", "active"])
 
     /// Reads the value at `place`. What cannot be read is reported and keeps its default, so that the name is known to
     /// the checks that follow.
@@ -114,6 +116,7 @@ package struct UpstreamSection: Equatable, Sendable {
         section.switched("health", HealthSection.keys, into: &health) { HealthSection($0) }
         section.switched("outlier", OutlierSection.keys, into: &outlier) { OutlierSection($0) }
         section.number("panicThreshold", into: &panicThreshold, 0...1)
+        section.switched("breaker", BreakerSection.keys, into: &breaker) { BreakerSection($0) }
     }
 
     private static func host(_ text: String, _ section: SectionReader) -> HostHeader {
@@ -160,6 +163,7 @@ package struct UpstreamSection: Equatable, Sendable {
             ("health", health?.effective ?? .bool(false)),
             ("outlier", outlier?.effective ?? .bool(false)),
             ("panicThreshold", .real(panicThreshold)),
+            ("breaker", breaker?.effective ?? .bool(false)),
         ])
     }
 }

@@ -4,7 +4,9 @@ internal import JSON
 extension ConfigurationValidator {
     func checkFailing() {
         for upstream in configuration.upstreams {
-            checkHealth(of: upstream, JSONPointer(["upstreams", upstream.name]))
+            let place = JSONPointer(["upstreams", upstream.name])
+            checkHealth(of: upstream, place)
+            checkBreaker(of: upstream, place)
         }
     }
 
@@ -19,6 +21,22 @@ extension ConfigurationValidator {
         if health.timeout > health.interval {
             session.warn(
                 place.appending("timeout"), "a probe may take longer than \"interval\", \(health.interval)")
+        }
+    }
+
+    private func checkBreaker(of upstream: UpstreamSection, _ place: JSONPointer) {
+        guard let breaker = upstream.breaker else { return }
+        let place = place.appending("breaker")
+        guard let slow = breaker.slowAfter.milliseconds else {
+            if breaker.slowRate < 1 {
+                session.warn(place.appending("slowRate"), "without effect: \"slowAfter\" says which calls are slow")
+            }
+            return
+        }
+        if let timeout = upstream.timeout.milliseconds, slow > timeout {
+            session.warn(
+                place.appending("slowAfter"),
+                "never reached: \"timeout\" is over after \(timeout), which counts as a failure")
         }
     }
 }
