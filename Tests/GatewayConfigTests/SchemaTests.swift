@@ -82,6 +82,7 @@ import Testing
             ("retryBackoff", RetrySection.Backoff.keys), ("hedge", HedgeSection.keys), ("health", HealthSection.keys),
             ("outlier", OutlierSection.keys), ("successRate", OutlierSection.SuccessRate.keys),
             ("latency", OutlierSection.Latency.keys), ("breaker", BreakerSection.keys),
+            ("adaptiveLimit", AdaptiveLimitSection.outerKeys), ("adaptiveBounds", AdaptiveLimitSection.keys),
             ("context", ContextSection.keys),
             ("route", RouteSection.keys),
             ("when", WhenSection.keys), ("headerEdits", HeaderEditsSection.keys), ("part", PartSection.keys),
@@ -111,13 +112,14 @@ import Testing
         ("health", "/upstreams/on/health"),
         ("outlier", "/upstreams/monolith/outlier"), ("successRate", "/upstreams/monolith/outlier/successRate"),
         ("latency", "/upstreams/on/outlier/latency"), ("breaker", "/upstreams/on/breaker"),
+        ("adaptiveBounds", "/upstreams/on/maxRequests/adaptive"),
         ("redirect", "/routes/2/redirect"),
     ])
     func namesTheDefaultsOfTheReader(_ definition: String, _ pointer: String) throws {
         let text = #"""
             { "gateway": { "listeners": [ { "address": "127.0.0.1:0" } ] }, "upstreams": {
                 "monolith": "http://a", "on": { "servers": ["http://a"], "hedge": true, "health": true, "outlier": { "latency": true },
-                  "breaker": true }
+                  "breaker": true, "maxRequests": "adaptive" }
               },
               "routes": [ { "match": "/a", "aggregate": { "a": { "from": "monolith", "get": "/", "optional": true } } },
                           { "match": "/b", "respond": {} }, { "match": "/c", "redirect": { "location": "/" } },

@@ -54,8 +54,10 @@ package struct UpstreamSection: Equatable, Sendable {
     /// `maxConnections`: open connections to the upstream, all workers together, 1 to 1 048 576. Default: 1024.
     package var maxConnections = 1024
     /// `maxRequests`: requests at work in the upstream, all workers together, 1 to 1 048 576; beyond it 503 with
-    /// `Retry-After` at once. Default: 1024.
+    /// `Retry-After` at once. Default: 1024. Where the limit is adaptive, its greatest value.
     package var maxRequests = 1024
+    /// `maxRequests` as `"adaptive"` or `{ "adaptive": … }`. Default: nil, the limit is ``maxRequests``.
+    package var adaptiveLimit: AdaptiveLimitSection?
     /// `maxPending`: requests that wait for a connection because no more may be opened, all workers together, 0 to
     /// 1 048 576; beyond it 503 with `Retry-After` at once. Default: 1024.
     package var maxPending = 1024
@@ -73,13 +75,15 @@ package struct UpstreamSection: Equatable, Sendable {
     package var panicThreshold = 0.5
     /// `breaker`: where too many calls fail or are slow, further ones are refused at once. Default: nil, they are not.
     package var breaker: BreakerSection?
+    /// `slowStart`: how long a server that is new or came back waits for its full share. Default: 10 s.
+    package var slowStart = TimeLimit.after(.seconds(10))
 
     static let keys = SectionKeys(
         [
             "servers", "protocol", "transport", "tls", "host", "connectTimeout", "timeout", "idleTimeout",
             "totalTimeout", "resolveInterval",
             "balance", "maxConnections", "maxRequests", "maxPending", "retry", "hedge", "health",
-            "outlier", "panicThreshold", "breaker",
+            "outlier", "panicThreshold", "breaker", "slowStart",
         ],
         later: ["pools", "active"])
 
@@ -109,7 +113,7 @@ package struct UpstreamSection: Equatable, Sendable {
         section.duration("resolveInterval", into: &resolveInterval)
         if let place = section.place("balance") { balance = BalanceSection(at: place, session) ?? balance }
         section.integer("maxConnections", into: &maxConnections, 1...1_048_576)
-        section.integer("maxRequests", into: &maxRequests, 1...1_048_576)
+        readMaxRequests(section)
         section.integer("maxPending", into: &maxPending, 0...1_048_576)
         if let retry = RetrySection.read(section) { self.retry = retry }
         if let hedge = HedgeSection.read(section) { self.hedge = hedge }
@@ -117,6 +121,19 @@ package struct UpstreamSection: Equatable, Sendable {
         section.switched("outlier", OutlierSection.keys, into: &outlier) { OutlierSection($0) }
         section.number("panicThreshold", into: &panicThreshold, 0...1)
         section.switched("breaker", BreakerSection.keys, into: &breaker) { BreakerSection($0) }
+        section.timeLimit("slowStart", into: &slowStart)
+    }
+
+    private mutating func readMaxRequests(_ section: SectionReader) {
+        switch section.value("maxRequests") {
+        case nil, .integer, .real: section.integer("maxRequests", into: &maxRequests, 1...1_048_576)
+        default:
+            guard let place = section.place("maxRequests"),
+                let limit = AdaptiveLimitSection.read(place, section.session)
+            else { return }
+            adaptiveLimit = limit
+            maxRequests = limit.max
+        }
     }
 
     private static func host(_ text: String, _ section: SectionReader) -> HostHeader {
@@ -156,7 +173,7 @@ package struct UpstreamSection: Equatable, Sendable {
             ("resolveInterval", .text(resolveInterval)),
             ("balance", balance.effective),
             ("maxConnections", .number(maxConnections)),
-            ("maxRequests", .number(maxRequests)),
+            ("maxRequests", adaptiveLimit?.effective ?? .number(maxRequests)),
             ("maxPending", .number(maxPending)),
             ("retry", retry.effective),
             ("hedge", hedge.effective),
@@ -164,6 +181,7 @@ package struct UpstreamSection: Equatable, Sendable {
             ("outlier", outlier?.effective ?? .bool(false)),
             ("panicThreshold", .real(panicThreshold)),
             ("breaker", breaker?.effective ?? .bool(false)),
+            ("slowStart", .text(slowStart)),
         ])
     }
 }
