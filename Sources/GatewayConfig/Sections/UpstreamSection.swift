@@ -29,8 +29,12 @@ package struct UpstreamSection: Equatable, Sendable {
 
     /// The name: 1 to 64 letters, digits, `.`, `-` and `_`, because it stands in headers, metrics and baggage.
     package var name: String
-    /// `servers`: at least one; required.
+    /// `servers`: at least one; these or `pools` are required. Empty where there are pools.
     package var servers: [ServerSection] = []
+    /// `pools`: several sets of servers, of which one gets the requests. Default: none.
+    package var pools: [PoolSection] = []
+    /// `active`: the name of the pool that gets the requests; nil where there are none. It may be another one at run time.
+    package var active: String?
     /// `protocol`: what is spoken with the servers. Default: `http/1.1`.
     package var `protocol` = UpstreamProtocol.http1
     /// `transport`: what carries requests. Default: `connection`.
@@ -80,12 +84,12 @@ package struct UpstreamSection: Equatable, Sendable {
 
     static let keys = SectionKeys(
         [
-            "servers", "protocol", "transport", "tls", "host", "connectTimeout", "timeout", "idleTimeout",
+            "servers", "pools", "active", "protocol", "transport", "tls", "host", "connectTimeout", "timeout",
+            "idleTimeout",
             "totalTimeout", "resolveInterval",
             "balance", "maxConnections", "maxRequests", "maxPending", "retry", "hedge", "health",
             "outlier", "panicThreshold", "breaker", "slowStart",
-        ],
-        later: ["pools", "active"])
+        ])
 
     /// Reads the value at `place`. What cannot be read is reported and keeps its default, so that the name is known to
     /// the checks that follow.
@@ -96,12 +100,7 @@ package struct UpstreamSection: Equatable, Sendable {
             return
         }
         guard let section = session.section(place, Self.keys, expected: "a URL or an object") else { return }
-        let hasPools = section.has("pools")
-        let places = section.elements("servers", isRequired: !hasPools)
-        servers = places.compactMap { ServerSection(at: $0, session) }
-        if section.isArray("servers"), places.isEmpty {
-            session.report(section.pointer.appending("servers"), "an upstream needs at least one server")
-        }
+        readServers(section)
         section.choice("protocol", into: &self.protocol)
         section.choice("transport", into: &transport)
         if let tls = section.section("tls", UpstreamTLSSection.keys) { self.tls = UpstreamTLSSection(tls) }
@@ -122,6 +121,42 @@ package struct UpstreamSection: Equatable, Sendable {
         section.number("panicThreshold", into: &panicThreshold, 0...1)
         section.switched("breaker", BreakerSection.keys, into: &breaker) { BreakerSection($0) }
         section.timeLimit("slowStart", into: &slowStart)
+    }
+
+    private mutating func readServers(_ section: SectionReader) {
+        let session = section.session
+        let places = section.elements("servers", isRequired: !section.has("pools"))
+        servers = places.compactMap { ServerSection(at: $0, session) }
+        if section.isArray("servers"), places.isEmpty {
+            session.report(section.pointer.appending("servers"), "an upstream needs at least one server")
+        }
+        pools = section.named("pools").map { PoolSection(name: $0, at: $1, session) }
+        if section.isObject("pools"), pools.isEmpty {
+            session.report(section.pointer.appending("pools"), "expected at least one pool")
+        }
+        if section.has("pools"), section.has("servers") {
+            session.reportName(
+                section.pointer.appending("pools"), "\"pools\" stands instead of \"servers\", not beside it")
+        }
+        guard section.has("pools") else {
+            if section.has("active") {
+                session.reportName(section.pointer.appending("active"), "\"active\" needs \"pools\" to choose from")
+            }
+            return
+        }
+        guard let place = section.place("active", isRequired: true), let name = session.string(place) else { return }
+        active = name
+        if section.isObject("pools"), !pools.isEmpty, !pools.contains(where: { $0.name == name }) {
+            session.report(
+                place.pointer,
+                "unknown pool \(ValueProblem.quoted(name))" + ValueProblem.hint(name, pools.map(\.name), listed: true))
+        }
+    }
+
+    /// The servers that get the requests by what the file says: those of the active pool, where there are pools.
+    package var activeServers: [ServerSection] {
+        guard !pools.isEmpty else { return servers }
+        return pools.first { $0.name == active }?.servers ?? []
     }
 
     private mutating func readMaxRequests(_ section: SectionReader) {
@@ -161,7 +196,9 @@ package struct UpstreamSection: Equatable, Sendable {
         case .fixed(let name): host = name
         }
         return .section([
-            ("servers", .array(servers.map(\.effective))),
+            ("servers", pools.isEmpty ? .array(servers.map(\.effective)) : nil),
+            ("pools", pools.isEmpty ? nil : .section(pools.map { ($0.name, $0.effective) })),
+            ("active", active.map { .string($0) }),
             ("protocol", .string(self.protocol.rawValue)),
             ("transport", .string(transport.rawValue)),
             ("tls", tls.effective),

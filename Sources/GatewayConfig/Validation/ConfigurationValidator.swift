@@ -144,14 +144,17 @@ struct ConfigurationValidator {
     private func checkServers() {
         for upstream in configuration.upstreams {
             let pointer = JSONPointer(["upstreams", upstream.name])
-            var seen: Set<ServerURL> = []
-            for server in upstream.servers where !seen.insert(server.url).inserted {
-                session.warn(
-                    pointer.appending("servers"),
-                    "\(server.url) stands here twice; a \"weight\" gives it a larger share")
+            var sets = [(pointer.appending("servers"), upstream.servers)]
+            sets += upstream.pools.map { (pointer.appending("pools").appending($0.name), $0.servers) }
+            for (place, servers) in sets {
+                var seen: Set<ServerURL> = []
+                for server in servers where !seen.insert(server.url).inserted {
+                    session.warn(place, "\(server.url) stands here twice; a \"weight\" gives it a larger share")
+                }
             }
             let tls = pointer.appending("tls")
-            if session.source.has(tls), !upstream.servers.isEmpty, !upstream.servers.contains(where: \.url.isSecure) {
+            let servers = sets.flatMap { $0.1 }
+            if session.source.has(tls), !servers.isEmpty, !servers.contains(where: \.url.isSecure) {
                 session.warn(tls, "without effect: no server of this upstream is https")
             }
         }
