@@ -159,6 +159,36 @@ import Testing
         #expect(throws: ValueProblem.self) { try ServerURL(parsing: text) }
     }
 
+    @Test(arguments: [
+        ("srv+http://_users._tcp.example", "srv+http://_users._tcp.example"),
+        ("srv+https://_Users._TCP.service.consul/api/", "srv+https://_users._tcp.service.consul/api"),
+    ])
+    func readsService(_ text: String, _ canonical: String) throws {
+        let url = try ServerURL(parsingServerOrService: text)
+        #expect(url.isService)
+        #expect(url.port == 0)
+        #expect(url.description == canonical)
+        #expect(url.authority == url.host.description)
+        #expect(try ServerURL(parsingServerOrService: canonical) == url)
+        #expect(throws: ValueProblem.self) { try ServerURL(parsing: text) }
+    }
+
+    @Test(arguments: [
+        "srv+", "srv+http://", "srv+ftp://_a._tcp.b", "srv+_a._tcp.b", "srv://_a._tcp.b", "SRV+http://_a._tcp.b",
+        "srv+http://_a._tcp.b:80", "srv+http://_a._tcp", "srv+http://a._tcp.b", "srv+http://_a.tcp.b",
+        "srv+http://_._tcp.b", "srv+http://127.0.0.1", "srv+http://[::1]", "srv+http://_a._tcp.b?c",
+        "srv+http://_a._tcp.b//", "srv+http://u@_a._tcp.b", "srv+srv+http://_a._tcp.b",
+    ])
+    func refusesService(_ text: String) {
+        #expect(throws: ValueProblem.self) { try ServerURL(parsingServerOrService: text) }
+    }
+
+    @Test func takesAServerWhereAServiceMayStand() throws {
+        let url = try ServerURL(parsingServerOrService: "http://_a._tcp.b")
+        #expect(!url.isService)
+        #expect(url == (try ServerURL(parsing: "http://_a._tcp.b")))
+    }
+
     @Test func neverRepeatsAPassword() {
         let problem = #expect(throws: ValueProblem.self) { try ServerURL(parsing: "http://user:hunter2@a") }
         #expect(problem?.message.contains("hunter2") == false)

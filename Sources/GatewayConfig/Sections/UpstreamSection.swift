@@ -96,7 +96,9 @@ package struct UpstreamSection: Equatable, Sendable {
     init(name: String, at place: SectionPlace, _ session: ReadingSession) {
         self.name = name
         if case .string = place.value {
-            if let url = session.parsed(place, ServerURL.init(parsing:)) { servers = [ServerSection(url: url)] }
+            if let url = session.parsed(place, ServerURL.init(parsingServerOrService:)) {
+                servers = [ServerSection(url: url)]
+            }
             return
         }
         guard let section = session.section(place, Self.keys, expected: "a URL or an object") else { return }
