@@ -108,7 +108,7 @@ import Testing
         ("upstreamObject", "/upstreams/monolith"), ("serverObject", "/upstreams/monolith/servers/0"),
         ("upstreamTLS", "/upstreams/monolith/tls"), ("part", "/routes/0/aggregate/a"),
         ("partRequest", "/routes/0/aggregate/a/request"), ("respond", "/routes/1/respond"),
-        ("route", "/routes/3"), ("retry", "/upstreams/monolith/retry"),
+        ("route", "/routes/3"), ("context", "/contexts/c"), ("retry", "/upstreams/monolith/retry"),
         ("retryBackoff", "/upstreams/monolith/retry/backoff"), ("hedge", "/upstreams/on/hedge"),
         ("health", "/upstreams/on/health"),
         ("outlier", "/upstreams/monolith/outlier"), ("successRate", "/upstreams/monolith/outlier/successRate"),
@@ -122,6 +122,7 @@ import Testing
                 "monolith": "http://a", "on": { "servers": ["http://a"], "hedge": true, "health": true, "outlier": { "latency": true },
                   "breaker": true, "maxRequests": "adaptive" }
               },
+              "contexts": { "c": { "off": "on", "fallback": "monolith" } },
               "routes": [ { "match": "/a", "aggregate": { "a": { "from": "monolith", "get": "/", "optional": true } } },
                           { "match": "/b", "respond": {} }, { "match": "/c", "redirect": { "location": "/" } },
                           { "match": "/d", "to": "monolith" } ] }

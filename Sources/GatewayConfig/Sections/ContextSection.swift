@@ -33,9 +33,11 @@ package struct ContextSection: Equatable, Sendable {
     package var off: String
     /// `flag` with `on` or `variants`; nil where the file has none of them: everything goes to ``off``.
     package var choice: FlagChoice?
+    /// `fallback` and its keys: who answers where the upstream that was chosen cannot. Default: nil, nobody.
+    package var fallback: FallbackSection?
 
     static let keys = SectionKeys(
-        ["off", "on", "flag", "variants"], later: ["fallback", "shadow", "dualWrite", "guard"])
+        ["off", "on", "flag", "variants"] + FallbackSection.keys, later: ["shadow", "dualWrite", "guard"])
 
     init(name: String, _ section: SectionReader) {
         self.name = name
@@ -46,12 +48,21 @@ package struct ContextSection: Equatable, Sendable {
             section.session.reference(place, .upstream).map { Variant(name: name, upstream: $0) }
         }
         Self.check(section, hasVariants: !variants.isEmpty)
-        guard let flag else { return }
-        if let on {
+        if let flag, let on {
             choice = FlagChoice(flag: flag, targets: .on(on))
-        } else if !variants.isEmpty {
+        } else if let flag, !variants.isEmpty {
             choice = FlagChoice(flag: flag, targets: .variants(variants))
         }
+        fallback = FallbackSection(context: section)
+        checkFallback(section)
+    }
+
+    /// A fallback that answers whatever the flag says cannot answer in place of another.
+    private func checkFallback(_ section: SectionReader) {
+        guard let fallback, upstreams.allSatisfy({ $0.name == fallback.upstream }) else { return }
+        section.session.report(
+            section.pointer.appending("fallback"),
+            "\(ValueProblem.quoted(fallback.upstream)) serves this context already; a fallback is another upstream")
     }
 
     private static func check(_ section: SectionReader, hasVariants: Bool) {
@@ -73,7 +84,7 @@ package struct ContextSection: Equatable, Sendable {
         }
     }
 
-    /// Every upstream that the context can reach with the key that names it, in the order of the design.
+    /// Every upstream that the flag can choose with the key that names it, in the order of the design.
     package var upstreams: [(key: [String], name: String)] {
         var upstreams: [(key: [String], name: String)] = [(["off"], off)]
         switch choice?.targets {
@@ -92,8 +103,8 @@ package struct ContextSection: Equatable, Sendable {
         case .variants(let list): variants = .section(list.map { ($0.name, .string($0.upstream)) })
         case nil: break
         }
-        return .section([
-            ("off", .string(off)), ("on", on), ("variants", variants), ("flag", choice.map { .string($0.flag) }),
-        ])
+        return .section(
+            [("off", .string(off)), ("on", on), ("variants", variants), ("flag", choice.map { .string($0.flag) })]
+                + (fallback?.effective ?? []))
     }
 }

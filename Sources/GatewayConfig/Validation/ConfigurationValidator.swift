@@ -43,6 +43,13 @@ struct ConfigurationValidator {
             case .upstream:
                 if contextSet.contains(reference.name) {
                     session.report(reference.pointer, "\(name) is a context; expected an upstream")
+                } else if let owner = configuration.upstreams.first(where: {
+                    $0.pools.contains { $0.name == reference.name }
+                }) {
+                    session.report(
+                        reference.pointer,
+                        "\(name) is a pool of the upstream \(ValueProblem.quoted(owner.name)), whose \"active\" chooses it"
+                    )
                 } else {
                     session.report(
                         reference.pointer,
@@ -64,7 +71,9 @@ struct ConfigurationValidator {
         for context in configuration.contexts where upstreams.contains(context.name) {
             let pointer = JSONPointer(["contexts", context.name])
             // Where one of its names is wrong, nobody knows yet where the context leads.
-            if session.hasError(under: pointer) || context.upstreams.contains(where: { $0.name == context.name }) {
+            if session.hasError(under: pointer) || context.fallback?.upstream == context.name
+                || context.upstreams.contains(where: { $0.name == context.name })
+            {
                 continue
             }
             let name = ValueProblem.quoted(context.name)
