@@ -86,7 +86,7 @@ import Testing
         WhenSection.keys, HeaderEditsSection.keys, PartSection.keys, PartRequestSection.keys, RespondSection.keys,
         RedirectSection.keys, RetrySection.keys, RetrySection.Backoff.keys, HedgeSection.keys, HealthSection.keys,
         OutlierSection.keys, OutlierSection.SuccessRate.keys, OutlierSection.Latency.keys,
-        SectionKeys(FallbackSection.keys), BreakerSection.keys, AdaptiveLimitSection.outerKeys,
+        SectionKeys(FallbackSection.keys), OverloadSection.keys, BreakerSection.keys, AdaptiveLimitSection.outerKeys,
         AdaptiveLimitSection.keys,
     ])
     func namesEveryKey(_ keys: SectionKeys) throws {

@@ -27,11 +27,18 @@ package struct GatewaySection: Equatable, Sendable {
     package var tracing = TracingSection()
     /// `servedBy`: whether responses bear `Banyan-Served-By` with the name of the upstream. Default: true.
     package var servedBy = true
+    /// `zone`: where this process stands, at most 64 characters; servers of the same zone are preferred. Default: nil,
+    /// which an empty text is, too.
+    package var zone: String?
+    /// `overload`: bounds beyond which new requests are refused at once. Default: nil, there are none.
+    package var overload: OverloadSection?
+    /// `state`: the path of a small file in which choices made at run time survive a restart: active pools, replaced
+    /// servers. Default: nil, they last as long as the process.
+    package var state: String?
 
     static let keys = SectionKeys([
         "name", "listeners", "admin", "workers", "identity", "trustedProxies", "limits", "timeouts", "accessLog",
-        "tracing",
-        "servedBy",
+        "tracing", "servedBy", "zone", "overload", "state",
     ])
 
     init() {}
@@ -70,6 +77,13 @@ package struct GatewaySection: Equatable, Sendable {
         }
         if let tracing = section.section("tracing", TracingSection.keys) { self.tracing = TracingSection(tracing) }
         section.bool("servedBy", into: &servedBy)
+        if let text = section.string("zone"), !text.isEmpty { zone = section.line("zone", upTo: 64) }
+        if section.has("overload"), section.value("overload") != .bool(false) {
+            overload = section.section("overload", OverloadSection.keys, expected: "an object or false").map {
+                OverloadSection($0)
+            }
+        }
+        state = section.path("state")
     }
 
     func effective(workers: Int) -> JSONValue {
@@ -85,6 +99,9 @@ package struct GatewaySection: Equatable, Sendable {
             ("accessLog", accessLog?.effective ?? .bool(false)),
             ("tracing", tracing.effective),
             ("servedBy", .bool(servedBy)),
+            ("zone", zone.map { .string($0) }),
+            ("overload", overload?.effective ?? .bool(false)),
+            ("state", state.map { .string($0) }),
         ])
     }
 }

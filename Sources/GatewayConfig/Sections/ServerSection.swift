@@ -8,8 +8,8 @@ package struct ServerSection: Equatable, Sendable {
     /// `weight`: the server's share compared with the others', 1 to 1000. Default: 1. A server that is to get nothing
     /// is taken out of the list.
     package var weight = 1
-    /// `zone`: a label for where the server stands, 1 to 64 characters. Default: none. It is shown with the server and
-    /// does not change balancing.
+    /// `zone`: a label for where the server stands, 1 to 64 characters. Default: none. Servers in the
+    /// zone of the gateway are preferred.
     package var zone: String?
 
     static let keys = SectionKeys(["url", "weight", "zone"])

@@ -18,6 +18,7 @@ struct ConfigurationValidator {
         checkTraceResponse()
         checkBalancers()
         checkServers()
+        checkZone()
         checkUpgrades()
         checkTries()
         checkFailing()
@@ -169,6 +170,17 @@ struct ConfigurationValidator {
         }
     }
 
+    /// A zone in which no server stands prefers none.
+    private func checkZone() {
+        guard let zone = configuration.gateway.zone else { return }
+        let servers = configuration.upstreams.flatMap { $0.servers + $0.pools.flatMap(\.servers) }
+        let zones = Set(servers.compactMap(\.zone))
+        guard !zones.contains(zone) else { return }
+        session.warn(
+            JSONPointer(["gateway", "zone"]),
+            "no server stands in the zone \(ValueProblem.quoted(zone))" + ValueProblem.hint(zone, zones.sorted()))
+    }
+
     /// A request goes over to another protocol on a connection of HTTP/1.1 alone, and one of our own.
     private func checkUpgrades() {
         for route in configuration.routes {
@@ -204,6 +216,10 @@ struct ConfigurationValidator {
     private func checkFiles() {
         guard let files else { return }
         if let flags = configuration.flags { checkFile(flags, ["flags"], files) }
+        // One that is not there yet will be.
+        if let state = configuration.gateway.state, let obstacle = files.obstacle(state), obstacle != .missing {
+            session.report(JSONPointer(["gateway", "state"]), obstacle.message(state))
+        }
         if let token = configuration.gateway.admin?.token {
             do throws(ValueProblem) {
                 _ = try token.value(files: files)
