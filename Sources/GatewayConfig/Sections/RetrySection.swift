@@ -21,7 +21,8 @@ package struct RetrySection: Equatable, Sendable {
         case gatewayTimeout = "504"
     }
 
-    /// `backoff`: how long a repetition waits: a random time up to a bound that doubles with each.
+    /// `backoff`: how long a repetition waits: a random time up to a bound, `base` for the first, then 3, 7, 15, … times
+    /// that.
     package struct Backoff: Equatable, Sendable {
         /// `base`: the bound for the first repetition. Default: 25 ms.
         package var base = Milliseconds(25)
