@@ -107,7 +107,7 @@ private final class AnswersBench {
         let attempt = FuzzAttempt()
         attempt.method = method
         attempt.framing = method == .post ? .length(4) : .none
-        _ = upstream.start(attempt, random: 1)
+        _ = upstream.start(attempt, UpstreamOrder(random: 1)) == nil
         return attempt
     }
 

@@ -55,6 +55,8 @@ package struct AggregateRun: ~Copyable {
         var failure: PartFailure?
         /// The status of its last answer.
         var status: UInt16 = 0
+        /// Why somebody else answered than was decided for; nil where nobody had to.
+        var elsewhere: StaticString?
         private var firstValue = 0
         private var valueCount = 0
         /// The first value that was not asked for yet.
@@ -97,6 +99,8 @@ package struct AggregateRun: ~Copyable {
     /// How the run ended; nil as long as it goes on.
     package private(set) var outcome: AggregateOutcome?
 
+    /// Whether somebody else answered for a part than was decided for.
+    private(set) var hasAnswersFromElsewhere = false
     var answers = PartAnswers()
     var values: FanOutValues
     var records = PlainList<PartRecord>()
@@ -243,6 +247,9 @@ package struct AggregateRun: ~Copyable {
         return records[0].state == .answered
     }
 
+    /// Why somebody else answered for a part than was decided for; nil where nobody had to.
+    package func elsewhere(_ part: Int) -> StaticString? { records[part].elsewhere }
+
     /// How many of the values that a part asks for have no answer; 0 for a part that asks once.
     package func missingValues(of part: Int) -> Int { records[part].missing }
 
@@ -250,6 +257,13 @@ package struct AggregateRun: ~Copyable {
     package func status(of part: Int) -> UInt16 { records[part].status }
 
     // MARK: - Events
+
+    /// The answer that is about to end comes from somebody else than was decided for, for this reason, which is a word.
+    package mutating func answerIsFromElsewhere(_ call: Int, _ reason: StaticString) {
+        guard isRunning(call) else { return }
+        records[calls[call].part].elsewhere = reason
+        hasAnswersFromElsewhere = true
+    }
 
     /// The head of an answer came. What an earlier attempt may have left is forgotten.
     package mutating func answerBegan(_ call: Int, status: UInt16) {

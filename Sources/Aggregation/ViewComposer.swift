@@ -29,7 +29,8 @@ package struct ViewComposer: ~Copyable {
     @_lifetime(borrow self)
     package borrowing func partial() -> Span<UInt8> { fields.span(partialRange) }
 
-    /// The value of `Banyan-Fallback`: the parts that failed and whose places the base has; empty for none.
+    /// The value of `Banyan-Fallback`: the parts that failed and whose places the base has, and those that somebody else
+    /// answered than was decided for; empty for none.
     @_lifetime(borrow self)
     package borrowing func fallback() -> Span<UInt8> { fields.span(fallbackRange) }
 
@@ -74,7 +75,9 @@ package struct ViewComposer: ~Copyable {
         }
 
         if isPartial { partialRange = append { $0.appendFailures(run, plan, fallenBack: false) } }
-        if plan.hasBase { fallbackRange = append { $0.appendFailures(run, plan, fallenBack: true) } }
+        if plan.hasBase || run.hasAnswersFromElsewhere {
+            fallbackRange = append { $0.appendFailures(run, plan, fallenBack: true) }
+        }
         if plan.isWrite {
             if isPartial { reportRange = append { run.appendReport(to: &$0) } }
             cacheControlRange = append { $0.append("no-store") }
@@ -181,6 +184,13 @@ extension ByteBuffer {
     ) {
         var isFirst = true
         for part in plan.parts.indices {
+            if fallenBack, run.failure(of: part) == nil, let reason = run.elsewhere(part) {
+                if !isFirst { append(", ") }
+                isFirst = false
+                append(contentsOf: plan.parts[part].fieldItem)
+                append(";reason=")
+                append(reason)
+            }
             guard let failure = run.failure(of: part), run.fellBack(part) == fallenBack else { continue }
             if !isFirst { append(", ") }
             isFirst = false

@@ -82,7 +82,7 @@ final class AggregateExchange {
         run.isStrict = exchange.handlesStrictly
         exchange.head.fill(
             &run.inputs, plan.plan.inputs, exchange.captures, user: exchange.identity.user)
-        deadline.schedule(after: ViewTime.forParts(of: plan.plan.timeout))
+        deadline.schedule(after: ViewTime.forParts(of: min(plan.plan.timeout, exchange.patience)))
         run.begin()
         perform()
     }
@@ -327,11 +327,15 @@ final class AggregateExchange {
     // MARK: - The end
 
     /// Tells of each part that was asked for.
-    func eachCall(_ body: (RecordedAttempt, Int) -> Void) {
+    func eachCall(_ body: (RecordedAttempt, AttemptNote, Int) -> Void) {
         var number = 0
         for attempt in attempts.prefix(readyAttempts) where attempt.span.start > 0 {
+            for note in attempt.earlier {
+                number += 1
+                body(attempt, note, number)
+            }
             number += 1
-            body(attempt, number)
+            body(attempt, attempt.note, number)
         }
     }
 

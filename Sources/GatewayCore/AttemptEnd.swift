@@ -18,6 +18,22 @@ enum AttemptEnd: UInt8, CaseIterable, Sendable {
     case partTimeout
     /// The time of a whole view was over.
     case viewTimeout
+    /// It was not begun: a circuit breaker is open.
+    case circuitOpen
+    /// It was not begun: no endpoint should get requests.
+    case noHealthyEndpoint
+
+    /// The end of an attempt that was not begun.
+    init(_ refusal: UpstreamRefusal) {
+        switch refusal {
+        case .full: self = .overloaded
+        case .open: self = .circuitOpen
+        case .noEndpoint: self = .noHealthyEndpoint
+        }
+    }
+
+    /// Whether a time was over.
+    var isTimeout: Bool { timeout != nil }
 
     /// The end of `attempt` by `failure`.
     init(_ failure: UpstreamFailure, of attempt: UpstreamAttempt) {
@@ -70,6 +86,8 @@ enum AttemptEnd: UInt8, CaseIterable, Sendable {
             case .overloaded: "upstream_overloaded"
             case .truncated: "upstream_truncated"
             case .cancelled: "cancelled"
+            case .circuitOpen: "circuit_open"
+            case .noHealthyEndpoint: "no_healthy_endpoint"
             case .connectTimeout, .headTimeout, .idleTimeout, .totalTimeout, .partTimeout, .viewTimeout:
                 "upstream_timeout"
             }

@@ -10,6 +10,7 @@ package enum Cause: UInt8, CaseIterable, Sendable {
     case unsupportedMediaType, invalidBody
     case connectFailed, dnsFailed, tlsFailed, upstreamClosed, upstreamProtocol, upstreamTimeout, upstreamTruncated
     case upstreamOverloaded, partFailed, missingInput, clientClosed, shuttingDown, internalError
+    case circuitOpen, noHealthyEndpoint
 
     /// The word.
     package var name: StaticString {
@@ -41,6 +42,8 @@ package enum Cause: UInt8, CaseIterable, Sendable {
         case .clientClosed: "client_closed"
         case .shuttingDown: "shutting_down"
         case .internalError: "internal"
+        case .circuitOpen: "circuit_open"
+        case .noHealthyEndpoint: "no_healthy_endpoint"
         }
     }
 

@@ -2,6 +2,7 @@ package import FeatureFlags
 package import GatewayConfig
 import HTTPListener
 import JSON
+import Upstreams
 
 /// routes.json and the flag file, read and checked together.
 package struct LoadedConfiguration {
@@ -75,7 +76,7 @@ package struct ConfigurationLoader: Sendable {
         }
         // Rooms that compile patterns, templates and flags report what they find in the same run.
         var compiler = SnapshotCompiler(draft, source: reading.source, flags: flags)
-        _ = compiler.compile(generation: 0, bounds: BoundsRegistry())
+        _ = compiler.compile(generation: 0, boards: BoardRegistry())
         issues += compiler.issues
         var secrets = ListenerTLSLoader(source: reading.source, files: files, tickets: tickets, isStrict: isStrict)
         let listeners = draft.gateway.listeners.map { listener in
@@ -111,14 +112,19 @@ package struct ConfigurationLoader: Sendable {
 }
 
 extension LoadedConfiguration {
+    /// The upstreams.
+    var upstreamDefinitions: [UpstreamDefinition] {
+        configuration.upstreams.map { UpstreamDefinition($0, zone: configuration.gateway.zone) }
+    }
+
     /// A snapshot for one worker, with a flag evaluator's data of its own.
     ///
     /// - Parameter listeners: what the sockets are for, by their numbers; those of this configuration where nil.
-    func snapshot(generation: Int, bounds: BoundsRegistry, listeners: [ListenerPlan]? = nil) -> WorkerSnapshot {
+    func snapshot(generation: Int, boards: BoardRegistry, listeners: [ListenerPlan]? = nil) -> WorkerSnapshot {
         let ownFlags = flagText.flatMap { FlagSnapshot.compile($0).snapshot } ?? flags
         var compiler = SnapshotCompiler(
             configuration, source: source, flags: ownFlags, listeners: listeners ?? self.listeners, tracing: tracing)
-        return compiler.compile(generation: generation, bounds: bounds)
+        return compiler.compile(generation: generation, boards: boards)
     }
 
     /// The plan for the socket that was bound as listener `index` for `old`: a socket is known by its address, whatever its

@@ -60,8 +60,8 @@ extension Propagation {
 }
 
 extension UpstreamDefinition {
-    /// The servers and the balancing of `section`.
-    init(_ section: UpstreamSection) {
+    /// The servers and the balancing of `section`, for a process that stands in `zone`.
+    init(_ section: UpstreamSection, zone: String? = nil) {
         var tls = UpstreamTLS()
         tls.authorities = section.tls.ca
         tls.certificate = section.tls.certificate
@@ -76,15 +76,18 @@ extension UpstreamDefinition {
             }
         self.init(
             name: section.name,
-            servers: section.servers.map { server in
-                Server(
+            servers: section.activeServers.map { server in
+                var own = Server(
                     address: EndpointAddress(
                         isSecure: server.url.isSecure, host: server.url.host.bare, port: server.url.port,
                         tls: server.url.isSecure ? tls : UpstreamTLS(), carrier: UpstreamCarrier(section)),
                     weight: server.weight, pathPrefix: server.url.prefix)
+                own.isInOwnZone = zone != nil && server.zone == zone
+                return own
             },
             policy: policy)
         resolveInterval = section.resolveInterval.value
+        rules = UpstreamRules(section)
     }
 }
 

@@ -18,7 +18,7 @@ package struct ConfigurationTable {
     /// The table of `loaded`.
     package init(_ loaded: LoadedConfiguration) {
         let configuration = loaded.configuration
-        let snapshot = loaded.snapshot(generation: 1, bounds: BoundsRegistry())
+        let snapshot = loaded.snapshot(generation: 1, boards: BoardRegistry())
         for number in snapshot.routes.inMatchingOrder {
             let route = configuration.routes[number]
             routes.append(Row(match: route.match + Self.conditions(route.when), action: Self.action(route.action)))

@@ -20,6 +20,8 @@ struct ContextResolver: Equatable, Sendable {
     var slot: Int?
     /// For each variant of the flag the upstream that it stands for, nil for `off`.
     var variants: [Int?]
+    /// Who is asked where the upstream that was decided for fails.
+    var fallback = FallbackRules()
 
     /// The number of the upstream.
     func upstream(_ decisions: DecisionVector) -> Int {

@@ -305,10 +305,13 @@ final class Exchange: ServerExchange {
     }
 
     /// Tells of each call of an upstream, with its number.
-    func eachCall(_ body: (RecordedAttempt, Int) -> Void) {
+    func eachCall(_ body: (RecordedAttempt, AttemptNote, Int) -> Void) {
         switch ran {
         case .nothing: break
-        case .forward: if attempts > 0 { body(forward, attempts) }
+        case .forward:
+            guard attempts > 0 else { return }
+            for (number, note) in forward.earlier.enumerated() { body(forward, note, number + 1) }
+            body(forward, forward.note, attempts)
         case .aggregate: aggregate.eachCall(body)
         }
     }
@@ -354,6 +357,9 @@ final class Exchange: ServerExchange {
         deadline.schedule(after: milliseconds)
         boundedUntil = deadline.deadline
     }
+
+    /// Milliseconds that a trusted peer waits; `UInt64.max` where it does not say.
+    var patience: UInt64 { sender.peerIsTrusted ? head.patience : .max }
 
     /// Milliseconds that the whole exchange has left; `UInt64.max` where it is not bounded.
     var timeLeft: UInt64 {

@@ -36,7 +36,7 @@ package struct Explanation {
     ///
     /// - Throws: `ExplanationError` for what is no request.
     package init(_ request: Request, under loaded: LoadedConfiguration) throws(ExplanationError) {
-        var explainer = Explainer(snapshot: loaded.snapshot(generation: 1, bounds: BoundsRegistry()), loaded: loaded)
+        var explainer = Explainer(snapshot: loaded.snapshot(generation: 1, boards: BoardRegistry()), loaded: loaded)
         try explainer.explain(request)
         lines = explainer.lines
         isRouted = explainer.isRouted

@@ -159,7 +159,7 @@ final class ExportLoop {
         isPausing = false
         timer?.cancel()
         limit?.schedule(after: settings.timeout)
-        if !upstream.start(attempt, random: random.next()) {
+        if upstream.start(attempt, UpstreamOrder(random: random.next())) != nil {
             finished(ExportAttempt.Outcome(result: .unreachable, failure: .overloaded))
         }
     }

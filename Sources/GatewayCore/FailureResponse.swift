@@ -42,6 +42,8 @@ package struct FailureResponse: Equatable, Sendable {
         case .upstreamTimeout: self.init(504, "the service did not answer in time")
         case .upstreamTruncated: self.init(502, "the answer of the service is not whole")
         case .upstreamOverloaded: self.init(503, "the service has as many requests as it may have", retryAfter: 1)
+        case .circuitOpen: self.init(503, "the service has failed too often and is left alone", retryAfter: 1)
+        case .noHealthyEndpoint: self.init(503, "no server of the service is well", retryAfter: 1)
         case .partFailed: self.init(502, "a part of the view failed")
         case .missingInput: self.init(502, "a part of the view lacks its input")
         case .clientClosed: self.init(499, "the client closed the connection")
@@ -63,7 +65,8 @@ extension Exchange {
     /// - Parameters:
     ///   - status: replaces the cause's own status: a view passes on that of a part.
     ///   - detail: replaces the cause's own sentence.
-    func fail(_ cause: Cause, status: UInt16? = nil, detail: StaticString? = nil) {
+    ///   - retryAfter: when trying again makes sense, in seconds, where that is known.
+    func fail(_ cause: Cause, status: UInt16? = nil, detail: StaticString? = nil, retryAfter: UInt32? = nil) {
         if self.cause == nil { self.cause = cause }
         guard canRespond else {
             abortResponse()
@@ -80,7 +83,7 @@ extension Exchange {
             beginHead(status: status)
             output.append("Content-Type: application/problem+json\r\n")
             // Clients may take it for leave to repeat the request, and do so by themselves.
-            if let seconds = answer.retryAfter, reportedView?.mayHaveWritten != true {
+            if let seconds = retryAfter ?? answer.retryAfter, reportedView?.mayHaveWritten != true {
                 output.append("Retry-After: ")
                 output.appendDecimal(seconds)
                 output.append("\r\n")

@@ -3,14 +3,12 @@ import DistributedTracing
 import EventLoops
 import HTTPListener
 import HTTPMessage
+import Telemetry
 import Upstreams
 
 /// Relays one request to one upstream, and its answer back, in both directions as it comes.
-final class ForwardExchange: RecordedAttempt {
-    // SAFETY: the exchange owns it, and has cancelled it before it goes.
-    private unowned(unsafe) let exchange: Exchange
+final class ForwardExchange: RoutedAttempt {
     private var plan: ForwardPlan?
-    private var meter = AttemptMeter()
     /// How the path is changed; kept to the end of the exchange.
     private var rewrite: RewriteTemplate?
     /// The path and query that are asked for in place of the client's; empty for the client's.
@@ -21,13 +19,13 @@ final class ForwardExchange: RecordedAttempt {
     private var isGathering = false
     private var gathered = ByteBuffer()
     private var isTunnel = false
+    /// Whether something of an answer has been passed on before its head.
+    private var hasHinted = false
 
     /// The longest body that is awaited before the upstream is asked, in bytes.
     private static let mostGathered: UInt64 = 65_536
     /// The memory for it that is kept from request to request.
     private static let keptForBodies = 16_384
-
-    init(_ exchange: Exchange) { self.exchange = exchange }
 
     // MARK: - The request
 
@@ -44,21 +42,17 @@ final class ForwardExchange: RecordedAttempt {
     /// Picks the upstream and begins.
     func begin(_ plan: ForwardPlan) {
         guard let snapshot = exchange.snapshot else { return }
-        let number = snapshot.upstream(for: plan.target, exchange.decisions)
-        let upstream = snapshot.upstreams[number]
         self.plan = plan
         forgetTimes(measuring: snapshot.measuresTime)
         forgetSpan()
+        hasHinted = false
+        prepare(for: plan.target, snapshot)
         rewrite = plan.rewrite
-        exchange.upstream = number
-        self.upstream = number
+        exchange.upstream = upstream
         method = exchange.head.method
         framing = exchange.head.framing
         asksUpgrade = plan.allowsWebSocket && exchange.head.asksForWebSocket
-        timeouts = upstream.timeouts
-        if let head = plan.headTimeout { timeouts.head = head }
-        if let idle = plan.idleTimeout { timeouts.idle = idle }
-        exchange.limit(to: plan.totalTimeout ?? upstream.totalTimeout)
+        exchange.limit(to: min(plan.totalTimeout ?? snapshot.upstreams[upstream].totalTimeout, exchange.patience))
         exchange.sendContinue()
         bodyIsAtHand = false
         if gathersBody { return }
@@ -78,27 +72,37 @@ final class ForwardExchange: RecordedAttempt {
 
     /// Hands the request to the upstream.
     private func start() {
-        guard let snapshot = exchange.snapshot else { return }
-        let upstream = snapshot.upstreams[exchange.upstream]
-        exchange.attempts += 1
         let now = bodyIsAtHand || exchange.headAt == 0 ? EventLoop.nanoseconds : exchange.headAt
         if bodyIsAtHand { exchange.bodyAt = now }
-        beginSpan(of: exchange, at: now)
-        meter.begin(span, at: exchange.upstream, method: method, of: exchange)
-        let hash = upstream.hashKey.map { $0.hash(exchange) } ?? nil
-        guard upstream.group.start(self, random: exchange.worker.ids.next(), hash: hash) else {
-            meter.end(.overloaded, status: 0, of: exchange)
-            endSpan(of: exchange, error: Cause.upstreamOverloaded.name)
-            exchange.fail(.upstreamOverloaded)
-            return
-        }
+        attempt(at: now)
+    }
+
+    override func begun() {
+        exchange.upstream = upstream
         exchange.endpoint = endpoint
     }
 
+    override func useTimeouts(of plan: UpstreamPlan) {
+        var times = plan.timeouts
+        if let head = self.plan?.headTimeout { times.head = head }
+        if let idle = self.plan?.idleTimeout { times.idle = idle }
+        timeouts = times
+    }
+
+    override var retryRules: RetryRules? { plan?.retry ?? super.retryRules }
+
+    override var timeLeft: UInt64 { exchange.timeLeft }
+
+    override var mayBeSentAgain: Bool {
+        guard mayBeSentElsewhere, bodyIsAtHand || !framing.hasBody, !asksUpgrade else { return false }
+        return method.isIdempotent || plan?.repeatsWithKey == true && exchange.head.bearsIdempotencyKey
+    }
+
+    override var mayBeSentElsewhere: Bool { exchange.canRespond && !hasHinted }
+
     /// Ends what runs, without an answer.
     func stop() {
-        meter.end(exchange.cause == .upstreamTimeout ? .totalTimeout : .cancelled, status: span.status, of: exchange)
-        cancel()
+        stop(exchange.cause == .upstreamTimeout ? .totalTimeout : .cancelled)
         plan = nil
         bodyIsHeld = false
         isTunnel = false
@@ -108,7 +112,7 @@ final class ForwardExchange: RecordedAttempt {
 
     /// Stops reading the client's body while there is nowhere to put it.
     private func holdBody() {
-        guard isRunning, framing != .none || isTunnel, isFull, !bodyIsHeld else { return }
+        guard isUnderWay, framing != .none || isTunnel, isFull, !bodyIsHeld else { return }
         bodyIsHeld = true
         exchange.pauseBody()
     }
@@ -235,6 +239,7 @@ final class ForwardExchange: RecordedAttempt {
     override func interimReceived() {
         // Early hints are for the client (RFC 8297); other interim answers concern this hop alone.
         guard let plan, head.status == 103, exchange.canTakeInterim else { return }
+        hasHinted = true
         exchange.beginInterim(status: 103)
         ForwardingHeaders.appendEndToEndFields(of: head, removing: plan.responsePolicy, into: &exchange.output)
         exchange.endInterim()
@@ -250,8 +255,9 @@ final class ForwardExchange: RecordedAttempt {
         let headAt = noteHead()
         exchange.upstreamTime = headAt &- times.startedAt
         span.status = head.status
+        if isDropped(status: head.status) { return }
         exchange.beginHead(status: span.status)
-        let form = Self.relay(head, by: plan, exchange, snapshot, to: &exchange.output)
+        let form = Self.relay(head, by: plan, exchange, snapshot, instead: fallbackReason, to: &exchange.output)
         isTunnel = form.body == .tunnel
         exchange.endHead(form.body, hasDate: form.hasDate)
         if isTunnel { exchange.beginTunnel() }
@@ -262,12 +268,17 @@ final class ForwardExchange: RecordedAttempt {
     /// - Returns: How the answer's body ends, and whether the answer is dated.
     private static func relay(
         _ head: borrowing ResponseHead, by plan: ForwardPlan, _ exchange: Exchange, _ snapshot: WorkerSnapshot,
-        to output: inout ByteBuffer
+        instead reason: FallbackReason?, to output: inout ByteBuffer
     ) -> (body: ResponseBody, hasDate: Bool) {
         ForwardingHeaders.appendEndToEndFields(of: head, removing: plan.responsePolicy, into: &output)
         output.append(plan.responseLines)
         ForwardingHeaders.appendVia(of: head, gateway: snapshot.name, into: &output)
         output.append(snapshot.upstreams[exchange.upstream].servedByLine)
+        if let reason {
+            output.append("Banyan-Fallback: ")
+            output.append(reason.word)
+            output.append("\r\n")
+        }
         exchange.appendOwnFields(to: &output)
         let hasDate = head.fields.contains(.date)
         if head.status == 101 {
@@ -282,26 +293,25 @@ final class ForwardExchange: RecordedAttempt {
     }
 
     override func bodyReceived(_ bytes: Span<UInt8>) {
+        if isDropping { return }
         exchange.write(bytes)
         if exchange.outputIsFull { pause() }
     }
 
-    override func piecesEnded() { exchange.flush() }
+    override func piecesEnded() { if isDropping { dropped() } else { exchange.flush() } }
 
     override func ended() {
-        meter.end(.ok, status: span.status, of: exchange)
-        endSpan(of: exchange)
+        if isDropping { return dropped() }
+        succeeded()
+        if fallbackReason != nil { exchange.marks.insert(.fallback) }
         exchange.endResponse(trailers: trailers)
     }
 
-    override func failed(_ failure: UpstreamFailure) {
-        let cause = Cause(failure)
-        var detail: StaticString?
-        if case .protocolError(let fault) = failure { detail = fault }
-        meter.end(AttemptEnd(failure, of: self), status: span.status, of: exchange)
-        exchange.upstreamFault = detail
-        endSpan(of: exchange, error: cause.name)
-        exchange.fail(cause)
+    override func gaveUp(_ trouble: AttemptTrouble, _ end: AttemptEnd) {
+        if case .failure(.protocolError(let fault)) = trouble { exchange.upstreamFault = fault }
+        var retryAfter: UInt32?
+        if case .refusal(.open(let time)) = trouble { retryAfter = UInt32(clamping: (time + 999) / 1_000) }
+        exchange.fail(trouble.cause, retryAfter: retryAfter)
     }
 }
 
@@ -309,8 +319,7 @@ extension Exchange {
     /// Appends the field that tells an upstream how long it is waited for: so many milliseconds, or less if a trusted peer
     /// waits no longer; nothing where there is no bound.
     func appendDeadline(_ milliseconds: UInt64, to buffer: inout ByteBuffer) {
-        let told = identity.peerIsTrusted ? head.toldDeadline ?? .max : .max
-        let least = min(milliseconds, told)
+        let least = min(milliseconds, patience)
         if least != .max { DeadlineFields.append(milliseconds: least, into: &buffer) }
     }
 

@@ -8,6 +8,7 @@ import HTTPMessage
 package import JSON
 package import Logging
 import Telemetry
+import Upstreams
 
 /// Why the gateway could not start: what to print, and the exit code (http-behaviour §7).
 package struct StartError: Error {
@@ -26,7 +27,10 @@ package final class Gateway {
     /// What the sockets are for, by their numbers: they stay when the listeners of the file change.
     private var listeners: [ListenerPlan]
     private var workers: [WorkerThread] = []
-    private let bounds = BoundsRegistry()
+    private let boards: BoardRegistry
+    private let changes: UpstreamChanges
+    private let watch: UpstreamWatch
+    private let changesWakeup: Wakeup
     /// What is counted.
     package let metrics = GatewayMetrics()
     private var accessLog: LogSink?
@@ -74,6 +78,19 @@ package final class Gateway {
         }
         do throws(EventLoopError) {
             loop = try EventLoop()
+        } catch {
+            throw StartError(message: error.description, exitCode: 70)
+        }
+        do throws(EventLoopError) {
+            // The wake-up is made before what it wakes.
+            let told = ChangesTold()
+            let wakeup = try Wakeup(loop: loop) { told.tell() }
+            changesWakeup = wakeup
+            changes = UpstreamChanges { wakeup.send() }
+            boards = BoardRegistry(changes: changes)
+            let watch = UpstreamWatch(loop: loop, boards: boards, changes: changes, log: log)
+            told.tell = { [unowned watch] in watch.tell() }
+            self.watch = watch
         } catch {
             throw StartError(message: error.description, exitCode: 70)
         }
@@ -184,8 +201,9 @@ package final class Gateway {
             log.critical("\(error)")
             return 70
         }
+        useUpstreams(of: loaded)
         for worker in workers {
-            let snapshot = loaded.snapshot(generation: generation, bounds: bounds, listeners: listeners)
+            let snapshot = loaded.snapshot(generation: generation, boards: boards, listeners: listeners)
             metrics.number(snapshot)
             guard worker.start(snapshot, accessLog, spans) else {
                 log.critical("no thread could be started")
@@ -199,6 +217,13 @@ package final class Gateway {
             log.warning("the access log's output took not all of its lines")
         }
         return exitCode
+    }
+
+    /// Makes what all workers share of upstreams fit a configuration, before they get it.
+    private func useUpstreams(of configuration: LoadedConfiguration) {
+        let definitions = configuration.upstreamDefinitions
+        boards.use(definitions)
+        watch.use(definitions)
     }
 
     /// What was recorded last is exported within what is left of the drain time, for which at least a moment is allowed.
@@ -300,9 +325,10 @@ package final class Gateway {
             listeners = listeners.enumerated().map { configuration.plan(for: $1, at: $0) }
             generation += 1
             metrics.noteReload(isRefused: false)
+            useUpstreams(of: configuration)
             for worker in workers {
                 let snapshot = configuration.snapshot(
-                    generation: generation, bounds: bounds, listeners: listeners)
+                    generation: generation, boards: boards, listeners: listeners)
                 metrics.number(snapshot)
                 worker.mailbox.send(.apply(SnapshotBox(snapshot)))
             }
@@ -373,4 +399,9 @@ package final class Gateway {
 
     /// Processors that this process may run on.
     private static var processorCount: Int { Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
+}
+
+/// What is called where upstreams have changed: it is known only after who calls it.
+private final class ChangesTold {
+    var tell: () -> Void = {}
 }

@@ -103,6 +103,8 @@ package final class GatewayMetrics {
         text.write(MetricCatalogue.attemptDuration, totals(\.attempts), 0, MetricShapes.duration, labels: names.attempt)
         text.write(MetricCatalogue.attempts, totals(\.begun), labels: upstream)
         text.write(MetricCatalogue.timeouts, totals(\.timeouts), labels: names.timeout)
+        text.write(MetricCatalogue.retries, totals(\.retries), labels: names.retry)
+        text.write(MetricCatalogue.oldPathUsed, totals(\.fallbacks), labels: names.fallback)
         let connections = totals(\.connections)
         text.write(
             MetricCatalogue.openConnections,

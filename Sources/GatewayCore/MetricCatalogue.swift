@@ -35,6 +35,18 @@ enum MetricCatalogue {
         "banyan_upstream_timeouts_total", .counter,
         "Attempts that were given up because their time was over, by which time.")
 
+    static let retries = MetricFamily(
+        "banyan_upstream_retries_total", .counter,
+        "Failed attempts that were followed by another one at the same upstream, or the word for why not.")
+    static let oldPathUsed = MetricFamily(
+        "banyan_old_path_used_total", .counter,
+        "Requests that a context's fallback was asked for, by the upstream that failed and the reason; budget: not asked."
+    )
+    static let endpoints = MetricFamily(
+        "banyan_upstream_endpoints", .gauge, "Endpoints of an upstream, by whether they get requests, and why not.")
+    static let breakers = MetricFamily(
+        "banyan_circuit_breakers", .gauge, "Circuit breakers of an upstream and its endpoints, by where they are.")
+
     // MARK: Decisions and views
 
     static let decisions = MetricFamily("banyan_flag_decisions_total", .counter, "Decisions of flags for requests.")

@@ -1,6 +1,7 @@
 import FeatureFlags
 import HTTPMessage
 import Telemetry
+import Upstreams
 
 /// The labels of figures, packed into the numbers by which workers find their rows. Each is packed and unpacked here, and
 /// nowhere else. Nothing of it is a client's text: methods come from a closed list, everything else from the configuration
@@ -26,6 +27,14 @@ enum MetricKey {
 
     static func timeout(upstream: UInt16, _ kind: AttemptEnd) -> UInt64 {
         UInt64(upstream) << 8 | UInt64(kind.rawValue)
+    }
+
+    static func retry(upstream: UInt16, _ result: RetryResult) -> UInt64 {
+        UInt64(upstream) << 8 | UInt64(result.rawValue)
+    }
+
+    static func fallback(upstream: UInt16, _ reason: FallbackReason?) -> UInt64 {
+        UInt64(upstream) << 8 | (reason.map { UInt64($0.rawValue) + 1 } ?? 0)
     }
 
     static func decision(flag: UInt16, variant: UInt16, _ result: FlagResult) -> UInt64 {
@@ -73,6 +82,17 @@ struct MetricVocabulary {
     func timeout(_ key: UInt64) -> [MetricLabel] {
         let kind = AttemptEnd(rawValue: UInt8(truncatingIfNeeded: key))?.timeout
         return [upstream(key >> 8), MetricLabel("kind", kind.map { "\($0)" } ?? "")]
+    }
+
+    func retry(_ key: UInt64) -> [MetricLabel] {
+        let result = RetryResult(rawValue: UInt8(truncatingIfNeeded: key))
+        return [upstream(key >> 8), MetricLabel("result", result.map { "\($0.word)" } ?? "")]
+    }
+
+    func fallback(_ key: UInt64) -> [MetricLabel] {
+        let number = UInt8(truncatingIfNeeded: key)
+        let reason = number > 0 ? FallbackReason(rawValue: number - 1).map { "\($0.word)" } : "budget"
+        return [upstream(key >> 8), MetricLabel("reason", reason ?? "")]
     }
 
     func upstream(_ number: UInt64) -> MetricLabel {
@@ -123,5 +143,33 @@ struct MetricVocabulary {
             case nil: ""
             }
         return MetricLabel("network_protocol_version", text)
+    }
+}
+
+/// What became of a failed attempt that might be repeated.
+enum RetryResult: UInt8, CaseIterable {
+    case begun, attempts, retryAfter, deadline, budget
+
+    /// Nil for an attempt that is none of those that are repeated.
+    init?(_ verdict: RetryPolicy.Verdict) {
+        switch verdict {
+        case .after: self = .begun
+        case .no(.attempts): self = .attempts
+        case .no(.retryAfter): self = .retryAfter
+        case .no(.deadline): self = .deadline
+        case .no(.budget): self = .budget
+        case .no(.condition), .no(.notRepeatable): return nil
+        }
+    }
+
+    /// The word.
+    var word: StaticString {
+        switch self {
+        case .begun: "begun"
+        case .attempts: "attempts"
+        case .retryAfter: "retry_after"
+        case .deadline: "deadline"
+        case .budget: "budget"
+        }
     }
 }

@@ -9,7 +9,7 @@ import Telemetry
 import Upstreams
 
 /// One attempt to get one part of a view.
-final class PartAttempt: RecordedAttempt {
+final class PartAttempt: RoutedAttempt {
     // SAFETY: the view owns it, and has cancelled it before it goes.
     private unowned(unsafe) let view: AggregateExchange
     let loop: EventLoop
@@ -20,7 +20,6 @@ final class PartAttempt: RecordedAttempt {
     private var content = PartContent()
     /// Why the answer's content cannot be used, if there is any.
     private var obstacle: PartFailure.Reason?
-    private var meter = AttemptMeter()
     private var begunAt: UInt64 = 0
     /// When it was asked for, in milliseconds of the loop's clock.
     private var askedAt: UInt64 = 0
@@ -33,6 +32,7 @@ final class PartAttempt: RecordedAttempt {
         self.view = view
         loop = view.exchange.worker.loop
         self.number = number
+        super.init(view.exchange)
     }
 
     /// Forgets the last view.
@@ -53,8 +53,7 @@ final class PartAttempt: RecordedAttempt {
     }
 
     func start() {
-        guard let plan = view.plan, let snapshot = view.exchange.snapshot else { return }
-        let exchange = view.exchange
+        guard let plan = view.plan, let snapshot = exchange.snapshot else { return }
         (part, framing) = Self.request(view.run, plan.plan, number)
         askedAt = loop.now
         switch ViewTime(part: view.timeLeft(of: part, plan.plan.parts[part].timeout), left: view.timeLeft) {
@@ -63,53 +62,60 @@ final class PartAttempt: RecordedAttempt {
         case .shared: deadline.cancel()
         case .none: return fail(PartFailure(.timeout), .partTimeout)
         }
-        upstream = snapshot.upstream(for: plan.targets[part], exchange.decisions)
-        let settings = snapshot.upstreams[upstream]
         method = plan.methods[part]
         bodyIsAtHand = true
         isOnceOnly = plan.plan.parts[part].isStep
-        timeouts = settings.timeouts
+        prepare(for: plan.targets[part], snapshot)
         begunAt = EventLoop.nanoseconds
-        beginSpan(of: exchange, at: begunAt)
-        meter.begin(span, at: upstream, method: method, of: exchange)
-        exchange.attempts += 1
-        let hash = settings.hashKey.map { $0.hash(exchange) } ?? nil
-        if !settings.group.start(self, random: exchange.worker.ids.next(), hash: hash) {
-            fail(PartFailure(.upstreamOverloaded), .overloaded)
-        }
+        attempt(at: begunAt)
+    }
+
+    // A step is a write: nobody repeats it who is not sure that it was not made.
+    override var mayBeSentAgain: Bool { method.isIdempotent && !isOnceOnly }
+
+    override var retryRules: RetryRules? { view.plan?.requests[part].retry ?? super.retryRules }
+
+    override func word(for trouble: AttemptTrouble, _ end: AttemptEnd) -> StaticString { reason(trouble, end).word }
+
+    // A body that falls silent is cut for who passes it on; here nothing was, and it is the time that was over.
+    private func reason(_ trouble: AttemptTrouble, _ end: AttemptEnd) -> PartFailure.Reason {
+        end == .idleTimeout ? .timeout : PartFailure.Reason(trouble)
+    }
+
+    override func gaveUp(_ trouble: AttemptTrouble, _ end: AttemptEnd) {
+        if trouble.nothingWasSent { view.run.requestLost(number) }
+        fail(PartFailure(reason(trouble, end)), end)
     }
 
     /// Stops without a result.
     func stop() {
-        endSpan(of: view.exchange)
-        cancel()
+        endSpan(of: exchange)
         done(view.run.failure(of: part)?.reason == .timeout ? .viewTimeout : .cancelled)
     }
 
     private func done(_ end: AttemptEnd) {
         deadline.cancel()
         content.end()
-        meter.end(end, status: span.status, of: view.exchange)
+        stop(end)
         if begunAt > 0, duration == 0 { duration = EventLoop.nanoseconds &- begunAt }
         begunAt = 0
     }
 
     private func fail(_ failure: PartFailure, _ end: AttemptEnd) {
-        endSpan(of: view.exchange, error: failure.reason.word)
+        endSpan(of: exchange, error: failure.reason.word)
         done(end)
         view.run.partFailed(number, failure)
         view.perform()
     }
 
     func timeIsOver() {
-        cancel()
         fail(PartFailure(.timeout), .partTimeout)
     }
 
     // MARK: - The request
 
     /// Milliseconds until the part is given up.
-    private var timeLeft: UInt64 {
+    override var timeLeft: UInt64 {
         let left = view.timeLeft
         guard deadline.isScheduled else { return left }
         return min(left, deadline.deadline > loop.now ? deadline.deadline - loop.now : 0)
@@ -123,8 +129,8 @@ final class PartAttempt: RecordedAttempt {
     }
 
     override func writeHead(into buffer: inout ByteBuffer) {
-        guard let plan = view.plan, let endpoint, let snapshot = view.exchange.snapshot else { return }
-        write(view.exchange.head, view.run, for: plan, to: endpoint, snapshot, into: &buffer)
+        guard let plan = view.plan, let endpoint, let snapshot = exchange.snapshot else { return }
+        write(exchange.head, view.run, for: plan, to: endpoint, snapshot, into: &buffer)
     }
 
     /// Writes the head of the request after what the run has made and that of the client's, to which this is the one access.
@@ -132,7 +138,6 @@ final class PartAttempt: RecordedAttempt {
         _ head: borrowing RequestHead, _ run: borrowing AggregateRun, for plan: AggregateRoutePlan,
         to endpoint: Endpoint, _ snapshot: WorkerSnapshot, into buffer: inout ByteBuffer
     ) {
-        let exchange = view.exchange
         buffer.append(plan.methodNames[part])
         buffer.append(" ")
         buffer.append(endpoint.pathPrefix)
@@ -190,29 +195,32 @@ final class PartAttempt: RecordedAttempt {
 
     override func headReceived() {
         if isMeasured { _ = noteHead() }
+        span.status = head.status
+        if isDropped(status: head.status) { return }
         let isStep = view.plan?.plan.parts[part].isStep == true
         let seen = Self.tell(head, to: &view.run, number, &content, isStep: isStep)
-        span.status = seen.status
         obstacle = seen.obstacle
         // A status that fails the part ends the attempt at once.
         if seen.wants { view.perform() }
     }
 
-    /// Tells the run of an answer's head; this is the one access to both. Returns the status, why the content cannot be used,
-    /// and whether the run wants something now.
+    /// Tells the run of an answer's head; this is the one access to both. Returns why the content cannot be used, and whether the run wants something now.
     private static func tell(
         _ head: borrowing ResponseHead, to run: inout AggregateRun, _ call: Int, _ content: inout PartContent,
         isStep: Bool
-    ) -> (status: UInt16, obstacle: PartFailure.Reason?, wants: Bool) {
+    ) -> (obstacle: PartFailure.Reason?, wants: Bool) {
         run.answerBegan(call, status: head.status)
         if let length = head.contentLength { run.answerHas(contentLength: length, call) }
         head.tell(&run, call)
         let obstacle = content.begin(head)
         if let obstacle, !isStep { run.answerIsUnusable(call, obstacle) }
-        return (head.status, obstacle, run.wantsAction)
+        return (obstacle, run.wantsAction)
     }
 
+    override func piecesEnded() { if isDropping { dropped() } }
+
     override func bodyReceived(_ bytes: Span<UInt8>) {
+        if isDropping { return }
         if let reason = obstacle {
             // The answer of a step may be of any type as long as there is nothing in it.
             view.run.answerIsUnusable(number, reason)
@@ -223,19 +231,17 @@ final class PartAttempt: RecordedAttempt {
     }
 
     override func ended() {
+        if isDropping { return dropped() }
         let isWhole = content.isWhole
-        endSpan(of: view.exchange)
+        succeeded()
         done(.ok)
+        if let reason = fallbackReason {
+            exchange.marks.insert(.fallback)
+            view.run.answerIsFromElsewhere(number, reason.word)
+        }
         if !isWhole { view.run.partFailed(number, PartFailure(.badCoding)) }
         view.run.answerEnded(number)
         view.perform()
-    }
-
-    override func failed(_ failure: UpstreamFailure) {
-        if failure.nothingWasSent { view.run.requestLost(number) }
-        let end = AttemptEnd(failure, of: self)
-        // A body that falls silent is cut for who passes it on; here nothing was, and it is the time that was over.
-        fail(PartFailure(end == .idleTimeout ? .timeout : PartFailure.Reason(failure)), end)
     }
 }
 

@@ -9,6 +9,8 @@ struct PartRequestPlan {
     let acceptLine: [UInt8]
     /// The media type of a body, where the configuration names none.
     let contentTypeLine: [UInt8]
+    /// How the part is repeated, in place of its upstream's rules; nil leaves those.
+    var retry: RetryRules?
 
     /// The client's fields that parts get where the configuration does not say: what most services need to know who
     /// asks, and in which language.

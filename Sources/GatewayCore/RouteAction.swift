@@ -55,13 +55,19 @@ final class ForwardPlan {
     let headTimeout: UInt64?
     let idleTimeout: UInt64?
     let totalTimeout: UInt64?
+    /// How requests are repeated, in place of the upstream's rules; nil leaves those.
+    let retry: RetryRules?
+    /// Whether requests that bear an `Idempotency-Key` may be repeated whatever their method.
+    let repeatsWithKey: Bool
 
     init(
         target: Target, flagSlots: [Int], bodyLimit: UInt64, rewrite: RewriteTemplate?, allowsWebSocket: Bool,
         requestPolicy: FieldPolicy, tightenedPolicy: FieldPolicy, mayTighten: Bool,
         requestLines: [UInt8], responsePolicy: FieldPolicy, responseLines: [UInt8], headTimeout: UInt64?,
-        idleTimeout: UInt64?, totalTimeout: UInt64?
+        idleTimeout: UInt64?, totalTimeout: UInt64?, retry: RetryRules? = nil, repeatsWithKey: Bool = false
     ) {
+        self.retry = retry
+        self.repeatsWithKey = repeatsWithKey
         self.target = target
         self.flagSlots = flagSlots
         self.bodyLimit = bodyLimit

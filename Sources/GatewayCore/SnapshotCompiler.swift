@@ -44,8 +44,8 @@ struct SnapshotCompiler {
     ///
     /// - Parameters:
     ///   - generation: counts the configurations.
-    ///   - bounds: the bulkheads, shared by all workers and kept over reloads.
-    mutating func compile(generation: Int, bounds: BoundsRegistry) -> WorkerSnapshot {
+    ///   - boards: what all workers share of upstreams.
+    mutating func compile(generation: Int, boards: BoardRegistry) -> WorkerSnapshot {
         let table = compileRoutes()
         let actions = configuration.routes.enumerated().map { index, route in compile(route, table.captures[index]) }
         let gateway = configuration.gateway
@@ -61,7 +61,7 @@ struct SnapshotCompiler {
                 contexts: contexts, slots: slots, flags: flags, limits: ConnectionLimits(gateway),
                 accessLog: accessLogSettings(), traceResponse: TraceResponsePlan(configuration),
                 listeners: listeners,
-                settings: configuration.upstreams.map { settings(for: $0, bounds) }))
+                settings: configuration.upstreams.map { settings(for: $0, boards) }))
     }
 
     // MARK: - Routes
@@ -167,8 +167,22 @@ struct SnapshotCompiler {
                 removed: forward.responseHeaders.set.map(\.name) + forward.responseHeaders.remove
                     + (tellsTrace ? ["traceresponse"] : [])),
             responseLines: Self.lines(forward.responseHeaders.set + forward.responseHeaders.add),
-            headTimeout: forward.timeout.map(\.limit), idleTimeout: forward.idleTimeout.map(\.limit),
-            totalTimeout: forward.totalTimeout.map(\.limit))
+            headTimeout: headTimeout(of: forward), idleTimeout: forward.idleTimeout.map(\.limit),
+            totalTimeout: forward.totalTimeout.map(\.limit), retry: forward.retry.map { RetryRules($0) },
+            repeatsWithKey: forward.idempotencyKey)
+    }
+
+    /// The route's own time to a head, shortened to that of a try; nil leaves the upstream's.
+    private func headTimeout(of forward: ForwardSection) -> UInt64? {
+        guard let retry = forward.retry else { return forward.timeout.map(\.limit) }
+        let usual: UInt64
+        switch target(named: forward.to) {
+        case .upstream(let number): usual = configuration.upstreams[number].timeout.limit
+        // Upstreams of a context may differ: their own times count where the route says nothing.
+        case .context: usual = .max
+        }
+        let head = min(forward.timeout.map(\.limit) ?? usual, retry.tryTimeout.limit)
+        return head == .max ? forward.timeout.map(\.limit) : head
     }
 
     private func compile(_ respond: RespondSection, bodyLimit: UInt64) -> RespondPlan {
@@ -230,6 +244,14 @@ struct SnapshotCompiler {
     // MARK: - Contexts
 
     private mutating func resolver(for context: ContextSection) -> ContextResolver {
+        var resolver = choice(for: context)
+        if let fallback = context.fallback, let number = upstreamNumbers[fallback.upstream] {
+            resolver.fallback = FallbackRules(fallback, upstream: number)
+        }
+        return resolver
+    }
+
+    private mutating func choice(for context: ContextSection) -> ContextResolver {
         let off = upstreamNumbers[context.off] ?? 0
         guard let choice = context.choice else { return ContextResolver(off: off, slot: nil, variants: []) }
         let flag = flags.flagID(named: choice.flag) ?? -1
@@ -312,15 +334,17 @@ struct SnapshotCompiler {
         return rules
     }
 
-    private func settings(for upstream: UpstreamSection, _ bounds: BoundsRegistry) -> UpstreamSettings {
+    private func settings(for upstream: UpstreamSection, _ boards: BoardRegistry) -> UpstreamSettings {
+        let retry = RetryRules(upstream.retry)
         var timeouts = AttemptTimeouts()
         timeouts.connect = upstream.connectTimeout.limit
-        timeouts.head = upstream.timeout.limit
+        timeouts.head = min(upstream.timeout.limit, retry.tryTimeout)
         timeouts.idle = upstream.idleTimeout.limit
         return UpstreamSettings(
-            definition: UpstreamDefinition(upstream), bounds: bounds.bounds(for: upstream), timeouts: timeouts,
+            definition: UpstreamDefinition(upstream, zone: configuration.gateway.zone),
+            bounds: boards.bounds(for: upstream), board: boards.board(named: upstream.name), timeouts: timeouts,
             totalTimeout: upstream.totalTimeout.limit, host: HostRule(upstream.host),
-            hashKey: HashKey(upstream.balance), showsServedBy: configuration.gateway.servedBy)
+            hashKey: HashKey(upstream.balance), showsServedBy: configuration.gateway.servedBy, retry: retry)
     }
 
     /// `, did you mean "..."?` where one of the names is near.
@@ -335,28 +359,5 @@ struct SnapshotCompiler {
         _ pointer: [String], severity: ConfigurationIssue.Severity = .error, _ message: String
     ) {
         issues.append(source.issue(severity, at: JSONPointer(pointer), message))
-    }
-}
-
-/// The bulkheads of upstreams, kept over reloads for as long as their numbers stay: what runs is counted on.
-final class BoundsRegistry {
-    private struct Key: Hashable {
-        var name: String
-        var connections: Int
-        var requests: Int
-        var pending: Int
-    }
-
-    private var known: [Key: UpstreamBounds] = [:]
-
-    func bounds(for upstream: UpstreamSection) -> UpstreamBounds {
-        let key = Key(
-            name: upstream.name, connections: upstream.maxConnections, requests: upstream.maxRequests,
-            pending: upstream.maxPending)
-        if let bounds = known[key] { return bounds }
-        let bounds = UpstreamBounds(
-            connections: upstream.maxConnections, requests: upstream.maxRequests, pending: upstream.maxPending)
-        known[key] = bounds
-        return bounds
     }
 }

@@ -29,7 +29,7 @@ struct SpanDesk: ~Copyable {
     ) -> (count: Int, size: Int) {
         recordServer(exchange, head, trace, snapshot, end)
         let composition = exchange.compositionSpan
-        exchange.eachCall { recordCall($0, $1, head, trace, composition, snapshot, end) }
+        exchange.eachCall { recordCall($0, $1, $2, head, trace, composition, snapshot, end) }
         if composition.start > 0 { recordComposition(composition, exchange.route, trace, snapshot, end) }
         return (count, writer.count)
     }
@@ -108,29 +108,30 @@ struct SpanDesk: ~Copyable {
     private static let composition = Array("compose".utf8)
 
     private mutating func recordCall(
-        _ call: RecordedAttempt, _ number: Int, _ head: borrowing RequestHead, _ trace: borrowing TraceContext,
-        _ composition: TraceSpan, _ snapshot: WorkerSnapshot, _ end: Moment
+        _ call: RecordedAttempt, _ note: AttemptNote, _ number: Int, _ head: borrowing RequestHead,
+        _ trace: borrowing TraceContext, _ composition: TraceSpan, _ snapshot: WorkerSnapshot, _ end: Moment
     ) {
-        var span = call.span
+        var span = note.span
         // One that was cut off has no end of its own.
         if span.end == 0 { span.end = end.monotonic }
         if composition.start > 0 { span.parentID = composition.spanID }
         begin(span, trace, end)
-        let isGood = span.status == 200 && number == 1 && call.error == nil && call.method != .other
+        let isGood = span.status == 200 && number == 1 && note.error == nil && call.method != .other
         if isGood { snapshot.spanBlocks.addGoodCall(call.method, to: &writer) } else { addMethod(of: call, snapshot) }
-        if let endpoint = call.endpoint {
+        if let endpoint = note.endpoint {
             writer.add(madeBefore: endpoint.note.span)
             scratch.removeAll()
             scratch.append(endpoint.origin)
             call.appendPath(of: head, at: endpoint, to: &scratch)
             addScratch("url.full")
-        } else if call.upstream >= 0 {
-            writer.add("banyan.upstream", snapshot.upstreams[call.upstream].name)
+        } else if note.upstream >= 0 {
+            writer.add("banyan.upstream", snapshot.upstreams[note.upstream].name)
         }
-        if !isGood { addOutcome(of: call, span.status, number, snapshot) }
+        if !isGood { addOutcome(of: note, span.status, number, snapshot) }
         let part = call.partName
         if !part.isEmpty { writer.add("banyan.part", part) }
-        if call.wasReplaced { writer.add("http.request.resend_count", 1) }
+        if note.wasReplaced { writer.add("http.request.resend_count", 1) }
+        if let reason = note.fallback { writer.add("banyan.fallback", reason.word) }
         endSpan()
     }
 
@@ -148,10 +149,10 @@ struct SpanDesk: ~Copyable {
     }
 
     private mutating func addOutcome(
-        of call: RecordedAttempt, _ status: UInt16, _ number: Int, _ snapshot: WorkerSnapshot
+        of note: AttemptNote, _ status: UInt16, _ number: Int, _ snapshot: WorkerSnapshot
     ) {
         if status > 0 { snapshot.spanBlocks.addStatus(status, to: &writer) }
-        if let error = call.error {
+        if let error = note.error {
             writer.add("error.type", error)
             writer.setFailed()
         } else if status >= 400 {

@@ -17,12 +17,15 @@ final class UpstreamPlan {
     let hashKey: HashKey?
     /// The field that tells the client who answered; empty when that is switched off.
     let servedByLine: [UInt8]
+    /// How requests are repeated.
+    let retry: RetryRules?
 
     init(
         name: [UInt8], nameInJSON: [UInt8], group: Upstream, timeouts: AttemptTimeouts, totalTimeout: UInt64,
         host: HostRule,
-        hashKey: HashKey?, servedByLine: [UInt8]
+        hashKey: HashKey?, servedByLine: [UInt8], retry: RetryRules?
     ) {
+        self.retry = retry
         self.name = name
         self.nameInJSON = nameInJSON
         self.group = group

@@ -25,6 +25,19 @@ extension PartFailure.Reason {
     }
 }
 
+extension PartFailure.Reason {
+    /// Why a part has no value whose attempts came to this.
+    init(_ trouble: AttemptTrouble) {
+        switch trouble {
+        case .failure(let failure): self.init(failure)
+        case .refusal(.full): self = .upstreamOverloaded
+        case .refusal(.open): self = .circuitOpen
+        case .refusal(.noEndpoint): self = .noHealthyEndpoint
+        case .status: self = .badStatus
+        }
+    }
+}
+
 extension Cause {
     /// The cause of a view that failed because of a part.
     init(_ reason: PartFailure.Reason) {
@@ -36,7 +49,9 @@ extension Cause {
         case .upstreamClosed: self = .upstreamClosed
         case .upstreamProtocol: self = .upstreamProtocol
         case .upstreamTruncated: self = .upstreamTruncated
-        case .upstreamOverloaded, .circuitOpen, .noHealthyEndpoint: self = .upstreamOverloaded
+        case .upstreamOverloaded: self = .upstreamOverloaded
+        case .circuitOpen: self = .circuitOpen
+        case .noHealthyEndpoint: self = .noHealthyEndpoint
         case .missingInput, .badInput: self = .missingInput
         case .badStatus, .notJSON, .badCoding, .invalidJSON, .tooLarge, .missingValue, .tooManyValues, .cancelled:
             self = .partFailed

@@ -14,6 +14,8 @@ struct MetricAdmissions: Sendable {
     let attempts = MetricAdmission()
     let begun = MetricAdmission()
     let timeouts = MetricAdmission()
+    let retries = MetricAdmission()
+    let fallbacks = MetricAdmission()
     let connections = MetricAdmission()
     let decisions = MetricAdmission()
     let parts = MetricAdmission()
@@ -35,6 +37,10 @@ final class WorkerMetrics: Sendable {
     let begun: MetricTable
     /// Which time was over, by upstream.
     let timeouts: MetricTable
+    /// What became of failed attempts that might be repeated, by upstream.
+    let retries: MetricTable
+    /// Requests that another upstream should have answered, by that and the reason.
+    let fallbacks: MetricTable
     /// What the pools know, by upstream: the indices are ``PoolFigure``'s.
     let connections: MetricTable
     /// What flags decided.
@@ -61,6 +67,8 @@ final class WorkerMetrics: Sendable {
         attempts = MetricTable(admissions.attempts, histograms: [MetricShapes.duration])
         begun = MetricTable(admissions.begun, counters: 1)
         timeouts = MetricTable(admissions.timeouts, counters: 1)
+        retries = MetricTable(admissions.retries, counters: 1)
+        fallbacks = MetricTable(admissions.fallbacks, counters: 1)
         connections = MetricTable(admissions.connections, counters: PoolFigure.allCases.count)
         decisions = MetricTable(admissions.decisions, counters: 1)
         parts = MetricTable(admissions.parts, counters: 1)
@@ -125,6 +133,19 @@ final class WorkerMetrics: Sendable {
             duration, of: MetricKey.attempt(upstream: upstream, method: method, status: status, end: end),
             exemplar: exemplar)
         if end.timeout != nil { timeouts.add(to: 0, of: MetricKey.timeout(upstream: upstream, end)) }
+    }
+
+    /// A failed attempt is followed by another one at the same upstream, or would be if that were allowed.
+    func retryDecided(_ verdict: RetryPolicy.Verdict, at upstream: UInt16) {
+        // What was not to be tried again is no retry that did not come about.
+        if let result = RetryResult(verdict) {
+            retries.add(to: 0, of: MetricKey.retry(upstream: upstream, result))
+        }
+    }
+
+    /// A request went to the fallback for this reason; nil: it should have, and its budget was used up.
+    func fellBack(_ reason: FallbackReason?, from upstream: UInt16) {
+        fallbacks.add(to: 0, of: MetricKey.fallback(upstream: upstream, reason))
     }
 
     // MARK: - Connections of clients

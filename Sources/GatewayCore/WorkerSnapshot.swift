@@ -90,7 +90,8 @@ final class WorkerSnapshot {
 
     /// Makes the upstreams of `set` fit this configuration.
     func install(on set: UpstreamSet) {
-        let groups = set.apply(settings.map(\.definition), bounds: settings.map(\.bounds))
+        let groups = set.apply(
+            settings.map(\.definition), bounds: settings.map(\.bounds), boards: settings.map(\.board))
         upstreams = zip(settings, groups).map { settings, group in
             let name = Array(settings.definition.name.utf8)
             for endpoint in group.endpoints { endpoint.note = SpanBlocks.call(of: endpoint, upstream: name) }
@@ -98,7 +99,8 @@ final class WorkerSnapshot {
                 name: name, nameInJSON: Self.json(name), group: group, timeouts: settings.timeouts,
                 totalTimeout: settings.totalTimeout, host: settings.host, hashKey: settings.hashKey,
                 servedByLine: settings.showsServedBy
-                    ? Array("Banyan-Served-By: \(settings.definition.name)\r\n".utf8) : [])
+                    ? Array("Banyan-Served-By: \(settings.definition.name)\r\n".utf8) : [],
+                retry: settings.retry)
         }
     }
 
@@ -166,9 +168,11 @@ struct SnapshotParts {
 struct UpstreamSettings {
     var definition: UpstreamDefinition
     var bounds: UpstreamBounds
+    var board: UpstreamBoard
     var timeouts: AttemptTimeouts
     var totalTimeout: UInt64
     var host: HostRule
     var hashKey: HashKey?
     var showsServedBy: Bool
+    var retry: RetryRules?
 }

@@ -82,6 +82,25 @@ extension RequestHead {
         return least
     }
 
+    /// For how long the peer waits for an answer, in milliseconds, by what it says itself or, of a gRPC call, by
+    /// `grpc-timeout`; `UInt64.max` where it says nothing. Only of a trusted peer is it worth anything.
+    package var patience: UInt64 {
+        var least = toldDeadline ?? .max
+        guard isGRPC else { return least }
+        for index in 0..<fields.count where name(index).equalsIgnoringCase("grpc-timeout") {
+            if let time = DeadlineFields.grpcNanoseconds(value(index)) { least = min(least, time / 1_000_000) }
+        }
+        return least
+    }
+
+    /// Whether the client says by an `Idempotency-Key` that the request may come twice.
+    package var bearsIdempotencyKey: Bool {
+        for index in 0..<fields.count where name(index).equalsIgnoringCase("idempotency-key") {
+            if value(index).count > 0 { return true }
+        }
+        return false
+    }
+
     /// Whether the request is a gRPC call, by its content type.
     package var isGRPC: Bool {
         guard let index = fields.first(.contentType) else { return false }

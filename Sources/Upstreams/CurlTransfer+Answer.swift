@@ -29,7 +29,7 @@ extension CurlTransfer {
     func tellHead() {
         guard headIsDue, let attempt else { return }
         headIsDue = false
-        attempt.headReceived()
+        attempt.deliverHead()
     }
 
     /// A piece of the body has come; another number than its length gives the transfer up or pauses it.

@@ -26,19 +26,33 @@ package final class Endpoint {
     package var isSecure: Bool { server.address.isSecure }
     /// Whether HTTP/2 is spoken with it.
     package let isHTTP2: Bool
+    /// The time of the worker's loop, in milliseconds.
+    var now: UInt64 { loop.now }
+    private let loop: EventLoop
     /// Requests that are under way from this worker.
     package var active: Int { underWay }
     /// Requests that this worker has sent it.
     package var total: UInt64 { begun }
+    /// How it is kept from harm, by the configuration in force.
+    var rules = UpstreamRules()
+    /// What all workers know of it, and of its upstream.
+    let board: EndpointBoard
+    private let upstreamBoard: UpstreamBoard
     private var underWay = 0
     private var begun: UInt64 = 0
     let bounds: UpstreamBounds
     let resolver: EndpointResolver
     let pool: EndpointPool
 
-    init(_ server: UpstreamDefinition.Server, loop: EventLoop, curl: ConnectMulti, bounds: UpstreamBounds) {
+    init(
+        _ server: UpstreamDefinition.Server, loop: EventLoop, curl: ConnectMulti, bounds: UpstreamBounds,
+        board: EndpointBoard, of upstreamBoard: UpstreamBoard
+    ) {
         self.server = server
         self.bounds = bounds
+        self.board = board
+        self.upstreamBoard = upstreamBoard
+        self.loop = loop
         hostField = Array(server.address.hostField.utf8)
         pathPrefix = Array(server.pathPrefix.utf8)
         origin = Array((server.address.isSecure ? "https://" : "http://").utf8) + hostField
@@ -66,11 +80,19 @@ package final class Endpoint {
     func attemptBegan() {
         underWay += 1
         begun &+= 1
+        board.attemptBegan()
     }
 
-    func attemptEnded() {
+    /// An attempt has ended with `outcome`, after so many milliseconds.
+    func attemptEnded(
+        _ outcome: OutlierOutcome, milliseconds: UInt64, _ tickets: BreakerTickets, at now: UInt64, random: UInt64
+    ) {
         underWay -= 1
         bounds.giveRequest()
+        board.attemptEnded()
+        guard rules.watchesAttempts else { return }
+        upstreamBoard.record(
+            outcome, milliseconds: milliseconds, tickets, of: board, at: now, random: random, by: rules)
     }
 
     /// No new requests come: idle connections are closed, others when their request has ended.

@@ -97,8 +97,11 @@ class EndpointPool {
         let now = loop.now
         let late = waiting.filter { $0.waitDeadline <= now }
         for attempt in late {
+            let waitedInTurn = attempt.isCountedAsPending
             forget(attempt)
+            attempt.isCountedAsPending = waitedInTurn
             attempt.fail(.connectTimeout)
+            attempt.isCountedAsPending = false
         }
         scheduleExpiry()
     }

@@ -239,7 +239,7 @@ final class HTTP2UpstreamStream: UpstreamTransport, LoopClient {
             phase = .body
             if !isPaused { wait(atMost: attempt.timeouts.idle) }
             touch()
-            attempt.headReceived()
+            attempt.deliverHead()
             if endsStream { answerEnded() }
         }
     }

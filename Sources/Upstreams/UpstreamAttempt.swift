@@ -85,6 +85,11 @@ open class UpstreamAttempt {
         get { marks.wasReplaced }
         set { marks.wasReplaced = newValue }
     }
+    /// The number of that endpoint among those of its upstream.
+    package final var endpointNumber: Int { report.number }
+    /// The status of the final head, 0 before.
+    package final var answeredWith: UInt16 { report.status }
+    private final var report = Report()
     private final var request = Request()
     private final var target: Endpoint?
     private final var stamps = AttemptTimes()
@@ -114,6 +119,24 @@ open class UpstreamAttempt {
         var bodyIsAtHand = false
         var isOnceOnly = false
         var timeouts = AttemptTimeouts()
+    }
+
+    /// What the endpoint is told of at the end.
+    private struct Report {
+        var number = 0
+        /// When it was given to the endpoint, in milliseconds.
+        var begunAt: UInt64 = 0
+        var random: UInt64 = 0
+        var tickets = BreakerTickets()
+        var status: UInt16 = 0
+    }
+
+    /// Why an attempt is given up.
+    package enum CancelReason: Sendable {
+        /// Nobody wants the answer any more.
+        case unwanted
+        /// The upstream was waited for in vain.
+        case timeIsOver
     }
 
     private struct Marks {
@@ -217,18 +240,23 @@ open class UpstreamAttempt {
     }
 
     /// Ends the attempt without another event. What the upstream was doing for it is cut off.
-    package final func cancel() {
+    package final func cancel(because reason: CancelReason = .unwanted) {
         switch state {
         case .idle: return
         case .waiting:
             if let transport { transport.cancel() } else { endpoint?.pool.forget(self) }
         case .active: transport?.cancel()
         }
-        finish()
+        // A server is to blame for what it had in hand: a request that it has, all of it.
+        let isToBlame = reason == .timeIsOver && state == .active && bodyHasEnded
+        finish(report.status > 0 ? OutlierOutcome(status: Int(report.status)) : isToBlame ? .noAnswer : .local)
     }
 
-    final func prepare(for endpoint: Endpoint) {
+    final func prepare(
+        for endpoint: Endpoint, number: Int, tickets: BreakerTickets, at now: UInt64, random: UInt64
+    ) {
         self.endpoint = endpoint
+        report = Report(number: number, begunAt: now, random: random, tickets: tickets)
         state = .waiting
         fellSilent = false
         wasReplaced = false
@@ -248,14 +276,25 @@ open class UpstreamAttempt {
         replay.removeAll()
     }
 
-    /// Lets go of everything; called before the last event.
-    final func finish() {
+    /// The final head is in `head`: notes its status, and tells of it.
+    final func deliverHead() {
+        report.status = head.status
+        headReceived()
+    }
+
+    /// The answer is whole: lets go of everything; called before the last event.
+    final func finish() { finish(OutlierOutcome(status: Int(report.status))) }
+
+    private final func finish(_ outcome: OutlierOutcome) {
         guard state != .idle else { return }
         state = .idle
         transport = nil
         if isMeasured { stamps.ends(at: EventLoop.nanoseconds) }
         endUpload()
-        endpoint?.attemptEnded()
+        guard let endpoint else { return }
+        let now = endpoint.now
+        let time = now > report.begunAt ? now - report.begunAt : 0
+        endpoint.attemptEnded(outcome, milliseconds: time, report.tickets, at: now, random: report.random)
     }
 
     private final func endUpload() {
@@ -302,7 +341,8 @@ open class UpstreamAttempt {
 
     final func fail(_ failure: UpstreamFailure) {
         guard state != .idle else { return }
-        finish()
+        // A wait for somebody else's connection says nothing about the server.
+        finish(failure == .overloaded || isCountedAsPending ? .local : .noAnswer)
         failed(failure)
     }
 

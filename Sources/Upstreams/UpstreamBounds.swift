@@ -25,7 +25,15 @@ package final class UpstreamBounds: Sendable {
 
     func takeConnection() -> Bool { Self.take(connections, mostConnections) }
     func giveConnection() { _ = connections.subtract(1, ordering: .relaxed) }
-    func takeRequest() -> Bool { Self.take(requests, mostRequests) }
+    /// Requests that are under way from all workers.
+    package var live: Int { requests.load(ordering: .relaxed) }
+
+    /// A place for a request of this class, which finds less room the less important it is.
+    func takeRequest(_ requestClass: RequestClass, _ shares: ClassShares) -> Bool {
+        let most = requestClass == .live ? mostRequests : shares.most(requestClass, of: mostRequests)
+        return Self.take(requests, most)
+    }
+
     /// A place for a request whose body is not at hand yet.
     func takeUpload() -> Bool { Self.take(uploads, mostUploads) }
     func giveUpload() { _ = uploads.subtract(1, ordering: .relaxed) }

@@ -260,7 +260,7 @@ final class UpstreamConnection: UpstreamTransport, LoopClient, SocketClient {
                 position += consumed
                 timer?.schedule(after: attempt.timeouts.idle)
                 if codec.isTunnel { beginTunnel(attempt) }
-                attempt.headReceived()
+                attempt.deliverHead()
                 if isWhole { finish(attempt, rest: input.count - position) }
             case .data(let range, let consumed, let isWhole):
                 let piece = input.extracting(position...).slice(range)

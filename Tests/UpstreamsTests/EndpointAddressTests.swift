@@ -24,7 +24,7 @@ import Testing
         #expect(bounds.takeConnection() && bounds.takeConnection() && !bounds.takeConnection())
         bounds.giveConnection()
         #expect(bounds.takeConnection() && !bounds.takeConnection())
-        #expect(bounds.takeRequest() && !bounds.takeRequest())
+        #expect(bounds.takeRequest(.live, ClassShares()) && !bounds.takeRequest(.live, ClassShares()))
         #expect(!bounds.takePending())
     }
 }

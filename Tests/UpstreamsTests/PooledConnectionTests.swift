@@ -313,7 +313,7 @@ import Testing
         let again = bench.set.apply([bench.upstream.definition], bounds: [bench.bounds])
         #expect(again[0].endpoints[0] === bench.upstream.endpoints[0])
         let attempt = RecordingAttempt()
-        #expect(again[0].start(attempt, random: 0))
+        #expect(again[0].start(attempt, UpstreamOrder(random: 0)) == nil)
         try #require(peer.receives("\r\n\r\n"))
         peer.send(Self.ok)
         #expect(bench.drive { attempt.outcome == .ended })
@@ -331,14 +331,14 @@ import Testing
             let upstream = set.apply([UpstreamBench.definition(server)], bounds: [bounds])[0]
             let attempt = RecordingAttempt()
             attempt.timeouts.connect = 40
-            #expect(upstream.start(attempt, random: 0))
+            #expect(upstream.start(attempt, UpstreamOrder(random: 0)) == nil)
             pool = upstream.endpoints[0].pool
             bench.settle()
             attempt.cancel()
             set.retire()
         }
         #expect(pool == nil)
-        #expect(bounds.takeConnection() && bounds.takeRequest() && bounds.takePending())
+        #expect(bounds.takeConnection() && bounds.takeRequest(.live, ClassShares()) && bounds.takePending())
         #expect(bench.isQuiet(for: 80))
     }
 }

@@ -55,7 +55,9 @@ final class UpstreamBench {
     var pool: EndpointPool { upstream.endpoints[0].pool }
 
     /// Begins an attempt; false when the bounds are reached.
-    @discardableResult func start(_ attempt: RecordingAttempt) -> Bool { upstream.start(attempt, random: 1) }
+    @discardableResult func start(_ attempt: RecordingAttempt) -> Bool {
+        upstream.start(attempt, UpstreamOrder(random: 1)) == nil
+    }
 
     /// Begins an attempt with this method and body.
     func begin(

@@ -36,6 +36,15 @@ struct GatewaySetup {
         return setup
     }
 
+    /// An upstream of several servers.
+    func upstream(_ name: String, _ stubs: [StubUpstream], _ settings: String? = nil) -> GatewaySetup {
+        var setup = self
+        let servers = stubs.map { "\"\($0.url)\"" }.joined(separator: ", ")
+        setup.upstreams.append((name, #"{"servers": [\#(servers)]\#(settings.map { ", \($0)" } ?? "")}"#))
+        setup.stubs += stubs
+        return setup
+    }
+
     func upstream(_ name: String, url: String, _ settings: String? = nil) -> GatewaySetup {
         var setup = self
         setup.upstreams.append((name, #"{"servers": ["\#(url)"]\#(settings.map { ", \($0)" } ?? "")}"#))

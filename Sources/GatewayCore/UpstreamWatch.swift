@@ -1,0 +1,107 @@
+import EventLoops
+import Logging
+import Telemetry
+import Upstreams
+
+/// What the control plane does for upstreams: ends the intervals of outlier detectors, and tells in the log of everything
+/// that changes. It belongs to the control plane's loop.
+final class UpstreamWatch {
+    private let boards: BoardRegistry
+    private let changes: UpstreamChanges
+    private let log: Logger
+    private let loop: EventLoop
+    private var watched: [Watched] = []
+    private var timer: ActionTimer?
+
+    /// An upstream of the configuration in force.
+    private struct Watched {
+        var definition: UpstreamDefinition
+        var board: UpstreamBoard
+        /// When its detector's interval ends, in milliseconds; `UInt64.max` without a detector.
+        var sweepAt: UInt64
+    }
+
+    /// Watches what `changes` tells of.
+    init(loop: EventLoop, boards: BoardRegistry, changes: UpstreamChanges, log: Logger) {
+        self.boards = boards
+        self.changes = changes
+        self.log = log
+        self.loop = loop
+        timer = ActionTimer(loop: loop) { [unowned self] in sweep() }
+    }
+
+    /// Watches these upstreams from now on; their boards have their endpoints by now.
+    func use(_ definitions: [UpstreamDefinition]) {
+        let now = loop.now
+        let known = Dictionary(watched.map { ($0.definition.name, $0) }) { first, _ in first }
+        watched = definitions.map { definition in
+            var sweepAt = UInt64.max
+            if let detector = definition.rules.outlier {
+                let before = known[definition.name].flatMap {
+                    $0.definition.rules.outlier == detector ? $0.sweepAt : nil
+                }
+                sweepAt = before ?? now &+ detector.interval
+            }
+            return Watched(definition: definition, board: boards.board(named: definition.name), sweepAt: sweepAt)
+        }
+        schedule()
+    }
+
+    private func schedule() {
+        guard let next = watched.map(\.sweepAt).min(), next != .max else {
+            timer?.cancel()
+            return
+        }
+        timer?.schedule(at: next)
+    }
+
+    private func sweep() {
+        let now = loop.now
+        for index in watched.indices where watched[index].sweepAt <= now {
+            guard let detector = watched[index].definition.rules.outlier else { continue }
+            watched[index].board.sweep(at: now, by: detector)
+            watched[index].sweepAt = now &+ max(detector.interval, 100)
+        }
+        schedule()
+    }
+
+    // MARK: - The log
+
+    /// Tells of what has changed.
+    func tell() {
+        let (changes, dropped) = changes.take()
+        for change in changes { tell(change) }
+        if dropped > 0 { log.warning("more changes of upstreams than are told", metadata: ["dropped": "\(dropped)"]) }
+    }
+
+    private func tell(_ change: UpstreamChange) {
+        switch change {
+        case .opened(let upstream, let endpoint, let time):
+            log.warning(
+                "circuit breaker open", metadata: Self.place(upstream, endpoint, ["open_ms": "\(time)"]))
+        case .closed(let upstream, let endpoint):
+            log.info("circuit breaker closed", metadata: Self.place(upstream, endpoint))
+        case .ejected(let upstream, let endpoint, let reason, let time):
+            log.warning(
+                "endpoint ejected",
+                metadata: Self.place(upstream, endpoint, ["reason": "\(reason.word)", "ejected_ms": "\(time)"]))
+        case .returned(let upstream, let endpoint):
+            log.info("endpoint taken back", metadata: Self.place(upstream, endpoint))
+        case .health(let upstream, let endpoint, let state):
+            let metadata = Self.place(upstream, endpoint)
+            switch state {
+            case .unhealthy: log.warning("endpoint unhealthy", metadata: metadata)
+            case .healthy, .unknown: log.info("endpoint healthy", metadata: metadata)
+            }
+        }
+    }
+
+    private static func place(
+        _ upstream: String, _ endpoint: String?, _ more: Logger.Metadata = [:]
+    ) -> Logger.Metadata {
+        var metadata = more
+        metadata["upstream"] = "\(upstream)"
+        if let endpoint { metadata["endpoint"] = "\(endpoint)" }
+        return metadata
+    }
+}
