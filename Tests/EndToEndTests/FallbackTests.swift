@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import Testing
 
 extension EndToEnd {
@@ -165,6 +166,66 @@ extension EndToEnd {
             let answer = try gateway.exchange("GET /open")
             #expect(answer.text == "old" && answer["Banyan-Fallback"] == "circuit_open")
             #expect(service.requests.count == 3)
+        }
+
+        @Test("However much comes, the monolith sees no more than its budget, and everybody gets an answer at once")
+        func heavyLoad() throws {
+            let seen = Mutex((now: 0, peak: 0))
+            let monolith = try StubUpstream { connection in
+                while try connection.request() != nil {
+                    seen.withLock { seen in
+                        seen.now += 1
+                        seen.peak = max(seen.peak, seen.now)
+                    }
+                    // As long as the work of a monolith takes.
+                    Thread.sleep(forTimeInterval: 0.01)
+                    seen.withLock { $0.now -= 1 }
+                    try connection.send("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nold")
+                }
+            }
+            let service = try StubUpstream.saying("never")
+            service.stop()
+            let gateway = try Self.gateway(service, monolith, gateway: #""accessLog": false"#)
+            let moderate = SteadyLoad(gateway.place, clients: 2, pause: 0.005)
+            try eventually("a moderate load") { moderate.tally.safe > 200 }
+            let first = try moderate.end()
+            #expect(first.failures.isEmpty && first.unsafeFailures == 0, "\(first.failures.prefix(3))")
+            let heavy = SteadyLoad(gateway.place, clients: 24, pause: 0)
+            try eventually("a heavy load") { heavy.tally.safe > 1_000 }
+            let second = try heavy.end()
+            #expect(!second.failures.isEmpty && second.failures.allSatisfy { $0.contains("connect_failed") })
+            #expect(second.failures.count < second.safe, "some are answered by the monolith")
+            #expect(seen.withLock { $0.peak } == 3)
+        }
+
+        @Test("The example of docs/resilience.md does what stands there")
+        func example() throws {
+            let document = try String(
+                contentsOf: URL(filePath: #filePath).appending(path: "../../../docs/resilience.md").standardized,
+                encoding: .utf8)
+            let block = try #require(document.firstMatch(of: /```json\n(.*?)\n```/.dotMatchesNewlines()))
+            let json = try #require(
+                try JSONSerialization.jsonObject(with: Data(String(block.output.1).utf8)) as? [String: Any])
+            let contexts = try #require(json["contexts"] as? [String: Any])
+            let upstreams = try #require(json["upstreams"] as? [String: Any])
+            var settings = try #require(upstreams["notifications"] as? [String: Any])
+            #expect((settings.removeValue(forKey: "servers") as? [String])?.count == 2)
+            func text(_ value: Any) throws -> String {
+                String(decoding: try JSONSerialization.data(withJSONObject: value), as: UTF8.self)
+            }
+            let services = try (0..<2).map { _ in try StubUpstream.saying("new") }
+            var setup = GatewaySetup().upstream("monolith", try StubUpstream.saying("old"))
+                .upstream("notifications", services, String(try text(settings).dropFirst().dropLast()))
+                .route(#"{"match": "/{rest...}", "to": "notifications"}"#)
+            for (name, context) in contexts { setup = setup.context("\"\(name)\": \(try text(context))") }
+            let flags = Self.flags.replacing("\"use\"", with: "\"use_notification_service\"")
+            let gateway = try GatewayProcess(setup, flags: flags)
+            #expect(try gateway.exchange("GET /").text == "new")
+            services[0].kill()
+            for _ in 0..<10 { #expect(try gateway.exchange("GET /").text == "new") }
+            services[1].kill()
+            let answer = try gateway.exchange("GET /")
+            #expect(answer.text == "old" && answer["Banyan-Fallback"] == "connect_failed")
         }
     }
 }
