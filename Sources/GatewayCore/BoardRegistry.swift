@@ -10,6 +10,7 @@ final class BoardRegistry {
         var connections: Int
         var requests: Int
         var pending: Int
+        var isAdaptive: Bool
     }
 
     private let changes: UpstreamChanges
@@ -22,10 +23,11 @@ final class BoardRegistry {
     func bounds(for upstream: UpstreamSection) -> UpstreamBounds {
         let key = Key(
             name: upstream.name, connections: upstream.maxConnections, requests: upstream.maxRequests,
-            pending: upstream.maxPending)
+            pending: upstream.maxPending, isAdaptive: upstream.adaptiveLimit != nil)
         if let known = bounds[key] { return known }
         let fresh = UpstreamBounds(
-            connections: upstream.maxConnections, requests: upstream.maxRequests, pending: upstream.maxPending)
+            connections: upstream.maxConnections, requests: upstream.adaptiveLimit?.start ?? upstream.maxRequests,
+            pending: upstream.maxPending)
         bounds[key] = fresh
         return fresh
     }

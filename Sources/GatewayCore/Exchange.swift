@@ -221,7 +221,7 @@ final class Exchange: ServerExchange {
     }
 
     override func downstreamWritable() {
-        if runs == .forward { forward.resume() }
+        if runs == .forward { forward.resumeAnswer() }
     }
 
     override func requestFailed(_ failure: RequestFailure) {
@@ -311,7 +311,9 @@ final class Exchange: ServerExchange {
         case .forward:
             guard attempts > 0 else { return }
             for (number, note) in forward.earlier.enumerated() { body(forward, note, number + 1) }
-            body(forward, forward.note, attempts)
+            guard let (hedge, note) = forward.hedgeNote else { return body(forward, forward.note, attempts) }
+            body(forward, forward.note, max(attempts - 1, 1))
+            body(hedge, note, attempts)
         case .aggregate: aggregate.eachCall(body)
         }
     }

@@ -8,7 +8,7 @@ import Upstreams
 
 /// Relays one request to one upstream, and its answer back, in both directions as it comes.
 final class ForwardExchange: RoutedAttempt {
-    private var plan: ForwardPlan?
+    private(set) var plan: ForwardPlan?
     /// How the path is changed; kept to the end of the exchange.
     private var rewrite: RewriteTemplate?
     /// The path and query that are asked for in place of the client's; empty for the client's.
@@ -21,6 +21,24 @@ final class ForwardExchange: RoutedAttempt {
     private var isTunnel = false
     /// Whether something of an answer has been passed on before its head.
     private var hasHinted = false
+    /// Where a second attempt is that is made beside a slow first one, and whether there was one.
+    var hedging = Hedging.none
+    var hasHedged = false
+    lazy var hedge = HedgeAttempt(self)
+    lazy var hedgePause = HedgePause(self)
+
+    /// Where a hedge is.
+    enum Hedging {
+        case none
+        /// Its time has not come.
+        case waiting
+        /// Both attempts are under way.
+        case running
+        /// The first attempt has failed.
+        case alone
+        /// Its answer is passed on.
+        case won
+    }
 
     /// The longest body that is awaited before the upstream is asked, in bytes.
     private static let mostGathered: UInt64 = 65_536
@@ -46,6 +64,7 @@ final class ForwardExchange: RoutedAttempt {
         forgetTimes(measuring: snapshot.measuresTime)
         forgetSpan()
         hasHinted = false
+        hasHedged = false
         prepare(for: plan.target, snapshot)
         rewrite = plan.rewrite
         exchange.upstream = upstream
@@ -80,6 +99,7 @@ final class ForwardExchange: RoutedAttempt {
     override func begun() {
         exchange.upstream = upstream
         exchange.endpoint = endpoint
+        if let plan, plan.hedges { prepareHedge(plan) }
     }
 
     override func useTimeouts(of plan: UpstreamPlan) {
@@ -102,7 +122,9 @@ final class ForwardExchange: RoutedAttempt {
 
     /// Ends what runs, without an answer.
     func stop() {
-        stop(exchange.cause == .upstreamTimeout ? .totalTimeout : .cancelled)
+        let end = exchange.cause == .upstreamTimeout ? AttemptEnd.totalTimeout : .cancelled
+        if hedging != .none { stopHedge(end) }
+        stop(end)
         plan = nil
         bodyIsHeld = false
         isTunnel = false
@@ -158,15 +180,21 @@ final class ForwardExchange: RoutedAttempt {
 
     override func writeHead(into buffer: inout ByteBuffer) {
         guard let plan, let endpoint, let snapshot = exchange.snapshot else { return }
-        write(exchange.head, for: plan, to: endpoint, snapshot, into: &buffer)
+        write(exchange.head, for: plan, to: endpoint, span.spanID, snapshot, into: &buffer)
+    }
+
+    /// The same for a second attempt beside this one.
+    func writeHead(of hedge: HedgeAttempt, into buffer: inout ByteBuffer) {
+        guard let plan, let endpoint = hedge.endpoint, let snapshot = exchange.snapshot else { return }
+        write(exchange.head, for: plan, to: endpoint, hedge.span.spanID, snapshot, into: &buffer)
     }
 
     /// Writes the head of the upstream's request after that of the client's, to which this is the one access.
     private func write(
-        _ head: borrowing RequestHead, for plan: ForwardPlan, to endpoint: Endpoint, _ snapshot: WorkerSnapshot,
-        into buffer: inout ByteBuffer
+        _ head: borrowing RequestHead, for plan: ForwardPlan, to endpoint: Endpoint, _ spanID: UInt64,
+        _ snapshot: WorkerSnapshot, into buffer: inout ByteBuffer
     ) {
-        let upstream = snapshot.upstreams[exchange.upstream]
+        let upstream = snapshot.upstreams[upstream]
         head.copy(head.methodRange, to: &buffer)
         buffer.append(" ")
         if hasWrittenTarget {
@@ -190,7 +218,7 @@ final class ForwardExchange: RoutedAttempt {
             of: head, policy: tightens ? plan.tightenedPolicy : plan.requestPolicy,
             peerIsTrusted: exchange.identity.peerIsTrusted, into: &buffer)
         buffer.append(plan.requestLines)
-        exchange.appendGatewayFields(of: head, spanID: span.spanID, to: &buffer)
+        exchange.appendGatewayFields(of: head, spanID: spanID, to: &buffer)
         if tightens { DeadlineFields.appendGRPC(milliseconds: left, into: &buffer) }
         // A tunnel outlives the wait for its beginning.
         if !asksUpgrade { exchange.appendDeadline(min(left, headTime), to: &buffer) }
@@ -255,9 +283,16 @@ final class ForwardExchange: RoutedAttempt {
         let headAt = noteHead()
         exchange.upstreamTime = headAt &- times.startedAt
         span.status = head.status
+        if plan.hedges { exchange.worker.headTimes.note(exchange.upstreamTime, of: exchange.route) }
+        if hedging != .none, hedgeGoesOn(afterStatus: head.status, plan) { return }
         if isDropped(status: head.status) { return }
-        exchange.beginHead(status: span.status)
-        let form = Self.relay(head, by: plan, exchange, snapshot, instead: fallbackReason, to: &exchange.output)
+        passOnHead(of: self, plan, snapshot)
+    }
+
+    /// Begins the client's answer with the head of that of `attempt`.
+    func passOnHead(of attempt: RecordedAttempt, _ plan: ForwardPlan, _ snapshot: WorkerSnapshot) {
+        exchange.beginHead(status: attempt.span.status)
+        let form = Self.relay(attempt.head, by: plan, exchange, snapshot, instead: fallbackReason, to: &exchange.output)
         isTunnel = form.body == .tunnel
         exchange.endHead(form.body, hasDate: form.hasDate)
         if isTunnel { exchange.beginTunnel() }
@@ -305,6 +340,18 @@ final class ForwardExchange: RoutedAttempt {
         succeeded()
         if fallbackReason != nil { exchange.marks.insert(.fallback) }
         exchange.endResponse(trailers: trailers)
+    }
+
+    override func failed(_ failure: UpstreamFailure) {
+        switch hedging {
+        case .running:
+            hedging = .alone
+            conclude(AttemptEnd(failure, of: self), error: Cause(failure).name)
+            return
+        case .waiting: stopHedge(.cancelled)
+        case .none, .alone, .won: break
+        }
+        super.failed(failure)
     }
 
     override func gaveUp(_ trouble: AttemptTrouble, _ end: AttemptEnd) {

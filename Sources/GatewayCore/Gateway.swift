@@ -223,7 +223,7 @@ package final class Gateway {
     private func useUpstreams(of configuration: LoadedConfiguration) {
         let definitions = configuration.upstreamDefinitions
         boards.use(definitions)
-        watch.use(definitions)
+        watch.use(definitions, bounds: configuration.configuration.upstreams.map { boards.bounds(for: $0) })
     }
 
     /// What was recorded last is exported within what is left of the drain time, for which at least a moment is allowed.

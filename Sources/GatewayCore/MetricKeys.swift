@@ -148,7 +148,7 @@ struct MetricVocabulary {
 
 /// What became of a failed attempt that might be repeated.
 enum RetryResult: UInt8, CaseIterable {
-    case begun, attempts, retryAfter, deadline, budget
+    case begun, attempts, retryAfter, deadline, budget, hedged
 
     /// Nil for an attempt that is none of those that are repeated.
     init?(_ verdict: RetryPolicy.Verdict) {
@@ -170,6 +170,7 @@ enum RetryResult: UInt8, CaseIterable {
         case .retryAfter: "retry_after"
         case .deadline: "deadline"
         case .budget: "budget"
+        case .hedged: "hedged"
         }
     }
 }

@@ -26,6 +26,17 @@ extension RetryRules {
     }
 }
 
+extension HedgeRule {
+    /// The rule of `hedge`; nil where it is off.
+    init?(_ section: HedgeSection) {
+        switch section {
+        case .off: return nil
+        case .percentile(let percent): self = .percentile(percent)
+        case .after(let time): self = .after(time.value)
+        }
+    }
+}
+
 extension UpstreamRules {
     /// The rules of `section`.
     init(_ section: UpstreamSection) {
@@ -39,6 +50,9 @@ extension UpstreamRules {
             case .endpoint: breakerScope = .endpoint
             case .both: breakerScope = .both
             }
+        }
+        adaptive = section.adaptiveLimit.map {
+            AdaptiveLimit.Policy(least: $0.min, most: $0.max, initial: $0.start)
         }
         panic = PanicRule(threshold: section.panicThreshold)
         slowStart = SlowStart(window: section.slowStart.milliseconds?.value ?? 0)

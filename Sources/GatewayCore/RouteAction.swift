@@ -57,6 +57,10 @@ final class ForwardPlan {
     let totalTimeout: UInt64?
     /// How requests are repeated, in place of the upstream's rules; nil leaves those.
     let retry: RetryRules?
+    /// When a second attempt is made beside a slow one, in place of the upstream's rule; nil leaves that.
+    let hedge: HedgeRule?
+    /// Whether a second attempt may be made at all.
+    let hedges: Bool
     /// Whether requests that bear an `Idempotency-Key` may be repeated whatever their method.
     let repeatsWithKey: Bool
 
@@ -64,8 +68,11 @@ final class ForwardPlan {
         target: Target, flagSlots: [Int], bodyLimit: UInt64, rewrite: RewriteTemplate?, allowsWebSocket: Bool,
         requestPolicy: FieldPolicy, tightenedPolicy: FieldPolicy, mayTighten: Bool,
         requestLines: [UInt8], responsePolicy: FieldPolicy, responseLines: [UInt8], headTimeout: UInt64?,
-        idleTimeout: UInt64?, totalTimeout: UInt64?, retry: RetryRules? = nil, repeatsWithKey: Bool = false
+        idleTimeout: UInt64?, totalTimeout: UInt64?, retry: RetryRules? = nil, repeatsWithKey: Bool = false,
+        hedge: HedgeRule? = nil, hedges: Bool = false
     ) {
+        self.hedge = hedge
+        self.hedges = hedges
         self.retry = retry
         self.repeatsWithKey = repeatsWithKey
         self.target = target

@@ -132,6 +132,7 @@ class RoutedAttempt: RecordedAttempt {
             pause.cancel()
         }
         dropping = .nothing
+        if isRunning { endSpan(of: exchange) }
         cancel(because: end.isTimeout ? .timeIsOver : .unwanted)
     }
 
@@ -139,6 +140,12 @@ class RoutedAttempt: RecordedAttempt {
     final func succeeded() {
         finishAttempt(.ok)
         endSpan(of: exchange)
+    }
+
+    /// The attempt has come to nothing, and another one that is under way decides what follows.
+    final func conclude(_ end: AttemptEnd, error: StaticString) {
+        finishAttempt(end)
+        endSpan(of: exchange, error: error)
     }
 
     private func finishAttempt(_ end: AttemptEnd) {

@@ -169,7 +169,14 @@ struct SnapshotCompiler {
             responseLines: Self.lines(forward.responseHeaders.set + forward.responseHeaders.add),
             headTimeout: headTimeout(of: forward), idleTimeout: forward.idleTimeout.map(\.limit),
             totalTimeout: forward.totalTimeout.map(\.limit), retry: forward.retry.map { RetryRules($0) },
-            repeatsWithKey: forward.idempotencyKey)
+            repeatsWithKey: forward.idempotencyKey, hedge: forward.hedge.flatMap { HedgeRule($0) },
+            hedges: hedges(forward))
+    }
+
+    /// Whether a second attempt may be made beside a slow one, by the route or by one of the upstreams that it leads to.
+    private func hedges(_ forward: ForwardSection) -> Bool {
+        if let hedge = forward.hedge { return hedge != .off }
+        return configuration.upstreams.contains { $0.hedge != .off }
     }
 
     /// The route's own time to a head, shortened to that of a try; nil leaves the upstream's.
@@ -344,7 +351,8 @@ struct SnapshotCompiler {
             definition: UpstreamDefinition(upstream, zone: configuration.gateway.zone),
             bounds: boards.bounds(for: upstream), board: boards.board(named: upstream.name), timeouts: timeouts,
             totalTimeout: upstream.totalTimeout.limit, host: HostRule(upstream.host),
-            hashKey: HashKey(upstream.balance), showsServedBy: configuration.gateway.servedBy, retry: retry)
+            hashKey: HashKey(upstream.balance), showsServedBy: configuration.gateway.servedBy, retry: retry,
+            hedge: HedgeRule(upstream.hedge))
     }
 
     /// `, did you mean "..."?` where one of the names is near.

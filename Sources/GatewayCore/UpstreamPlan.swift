@@ -19,12 +19,15 @@ final class UpstreamPlan {
     let servedByLine: [UInt8]
     /// How requests are repeated.
     let retry: RetryRules?
+    /// When a second attempt is made beside a slow one.
+    let hedge: HedgeRule?
 
     init(
         name: [UInt8], nameInJSON: [UInt8], group: Upstream, timeouts: AttemptTimeouts, totalTimeout: UInt64,
         host: HostRule,
-        hashKey: HashKey?, servedByLine: [UInt8], retry: RetryRules?
+        hashKey: HashKey?, servedByLine: [UInt8], retry: RetryRules?, hedge: HedgeRule?
     ) {
+        self.hedge = hedge
         self.retry = retry
         self.name = name
         self.nameInJSON = nameInJSON

@@ -1,3 +1,4 @@
+import DistributedTracing
 import EventLoops
 import Logging
 import Telemetry
@@ -12,6 +13,14 @@ final class UpstreamWatch {
     private let loop: EventLoop
     private var watched: [Watched] = []
     private var timer: ActionTimer?
+    private var windows: ActionTimer?
+    private var random: IDGenerator
+
+    /// How often it is looked whether a window of latencies is full, in milliseconds.
+    private static let windowTime: UInt64 = 100
+    /// The answers that make a window, or the times that it was looked.
+    private static let windowSamples = 100
+    private static let mostLooks = 10
 
     /// An upstream of the configuration in force.
     private struct Watched {
@@ -19,6 +28,10 @@ final class UpstreamWatch {
         var board: UpstreamBoard
         /// When its detector's interval ends, in milliseconds; `UInt64.max` without a detector.
         var sweepAt: UInt64
+        /// Its bulkhead, and what has been learned about how much it takes; nil where that is fixed.
+        var learning: (bounds: UpstreamBounds, limit: AdaptiveLimit)?
+        /// How often the window was looked at that is not full yet.
+        var looks = 0
     }
 
     /// Watches what `changes` tells of.
@@ -27,14 +40,19 @@ final class UpstreamWatch {
         self.changes = changes
         self.log = log
         self.loop = loop
+        var system = SystemRandomNumberGenerator()
+        random = IDGenerator(seed: system.next(), system.next(), system.next(), system.next())
+        windows = ActionTimer(loop: loop) { [unowned self] in endWindows() }
         timer = ActionTimer(loop: loop) { [unowned self] in sweep() }
     }
 
     /// Watches these upstreams from now on; their boards have their endpoints by now.
-    func use(_ definitions: [UpstreamDefinition]) {
+    ///
+    /// - Parameter bounds: their bulkheads, in the same order.
+    func use(_ definitions: [UpstreamDefinition], bounds: [UpstreamBounds]) {
         let now = loop.now
         let known = Dictionary(watched.map { ($0.definition.name, $0) }) { first, _ in first }
-        watched = definitions.map { definition in
+        watched = zip(definitions, bounds).map { definition, bounds in
             var sweepAt = UInt64.max
             if let detector = definition.rules.outlier {
                 let before = known[definition.name].flatMap {
@@ -42,7 +60,19 @@ final class UpstreamWatch {
                 }
                 sweepAt = before ?? now &+ detector.interval
             }
-            return Watched(definition: definition, board: boards.board(named: definition.name), sweepAt: sweepAt)
+            var learning: (UpstreamBounds, AdaptiveLimit)?
+            if let policy = definition.rules.adaptive {
+                let before = known[definition.name]?.learning
+                learning = before?.bounds === bounds ? before : (bounds, AdaptiveLimit(policy: policy))
+            }
+            return Watched(
+                definition: definition, board: boards.board(named: definition.name), sweepAt: sweepAt,
+                learning: learning)
+        }
+        if watched.contains(where: { $0.learning != nil }) {
+            windows?.schedule(after: Self.windowTime)
+        } else {
+            windows?.cancel()
         }
         schedule()
     }
@@ -63,6 +93,21 @@ final class UpstreamWatch {
             watched[index].sweepAt = now &+ max(detector.interval, 100)
         }
         schedule()
+    }
+
+    /// Learns from what has been measured how many requests upstreams take.
+    private func endWindows() {
+        for index in watched.indices {
+            guard var learning = watched[index].learning else { continue }
+            watched[index].looks += 1
+            let isFull = watched[index].board.measuredSamples >= Self.windowSamples
+            guard isFull || watched[index].looks >= Self.mostLooks else { continue }
+            watched[index].looks = 0
+            learning.limit.windowEnded(watched[index].board.endWindow(), random: random.next())
+            learning.bounds.limit(to: learning.limit.limit)
+            watched[index].learning = learning
+        }
+        windows?.schedule(after: Self.windowTime)
     }
 
     // MARK: - The log

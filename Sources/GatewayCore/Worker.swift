@@ -36,6 +36,8 @@ final class Worker {
     private var pulse: WorkerPulse?
     /// What records the spans of requests.
     let spans: SpanRecorder
+    /// How long answers take to begin.
+    var headTimes = HeadTimes()
 
     /// A worker that serves nothing before ``run(listening:)``. To be called on the thread that it will run on.
     ///
@@ -65,6 +67,7 @@ final class Worker {
         snapshot.install(on: upstreams)
         server.contexts = snapshot.secureContexts
         server.worker = self
+        headTimes.use(snapshot.hedgePercents)
         mailbox.attach(try Wakeup(loop: loop) { [unowned self] in takeCommands() })
     }
 
@@ -148,6 +151,7 @@ final class Worker {
     private func apply(_ next: WorkerSnapshot) {
         next.install(on: upstreams)
         snapshot = next
+        headTimes.use(next.hedgePercents)
         server.limits = budget.bounding(next.limits)
         server.protocols = next.protocols
         server.balancers = next.balancers

@@ -143,6 +143,9 @@ final class WorkerMetrics: Sendable {
         }
     }
 
+    /// A second attempt is made beside a slow one.
+    func hedged(at upstream: UInt16) { retries.add(to: 0, of: MetricKey.retry(upstream: upstream, .hedged)) }
+
     /// A request went to the fallback for this reason; nil: it should have, and its budget was used up.
     func fellBack(_ reason: FallbackReason?, from upstream: UInt16) {
         fallbacks.add(to: 0, of: MetricKey.fallback(upstream: upstream, reason))

@@ -100,7 +100,7 @@ final class WorkerSnapshot {
                 totalTimeout: settings.totalTimeout, host: settings.host, hashKey: settings.hashKey,
                 servedByLine: settings.showsServedBy
                     ? Array("Banyan-Served-By: \(settings.definition.name)\r\n".utf8) : [],
-                retry: settings.retry)
+                retry: settings.retry, hedge: settings.hedge)
         }
     }
 
@@ -119,6 +119,20 @@ final class WorkerSnapshot {
     /// What the listener with this number does with the trace context of strangers.
     func edge(of listener: Int) -> EdgePolicy {
         edges.indices.contains(listener) ? edges[listener] : .restart
+    }
+
+    /// After which percentile of the times of answers a second attempt is made, by the number of the route; nil where none
+    /// is, or the time is fixed.
+    var hedgePercents: [Int?] {
+        let usual = upstreams.lazy.compactMap { Self.percent($0.hedge) }.first
+        return actions.map { action in
+            guard case .forward(let plan) = action, plan.hedges else { return nil }
+            return plan.hedge == nil ? usual : Self.percent(plan.hedge)
+        }
+    }
+
+    private static func percent(_ rule: HedgeRule?) -> Int? {
+        if case .percentile(let percent) = rule { percent } else { nil }
     }
 
     /// The names of the upstreams, by their number.
@@ -175,4 +189,5 @@ struct UpstreamSettings {
     var hashKey: HashKey?
     var showsServedBy: Bool
     var retry: RetryRules?
+    var hedge: HedgeRule?
 }

@@ -83,6 +83,9 @@ package final class Endpoint {
         board.attemptBegan()
     }
 
+    /// The head of an answer has come after so many nanoseconds.
+    func measured(_ nanoseconds: UInt64) { upstreamBoard.measured(nanoseconds: nanoseconds, live: bounds.live) }
+
     /// An attempt has ended with `outcome`, after so many milliseconds.
     func attemptEnded(
         _ outcome: OutlierOutcome, milliseconds: UInt64, _ tickets: BreakerTickets, at now: UInt64, random: UInt64

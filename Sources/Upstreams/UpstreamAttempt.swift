@@ -279,6 +279,7 @@ open class UpstreamAttempt {
     /// The final head is in `head`: notes its status, and tells of it.
     final func deliverHead() {
         report.status = head.status
+        if let endpoint, endpoint.rules.adaptive != nil { endpoint.measured(EventLoop.nanoseconds &- stamps.startedAt) }
         headReceived()
     }
 

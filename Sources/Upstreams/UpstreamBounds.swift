@@ -6,8 +6,7 @@ import Synchronization
 /// additions for each request.
 package final class UpstreamBounds: Sendable {
     private let mostConnections: Int
-    private let mostRequests: Int
-    private let mostUploads: Int
+    private let mostRequests: Atomic<Int>
     private let mostPending: Int
     private let connections = Atomic<Int>(0)
     private let requests = Atomic<Int>(0)
@@ -17,25 +16,34 @@ package final class UpstreamBounds: Sendable {
     /// Bounds for the whole process.
     package init(connections: Int = 1024, requests: Int = 1024, pending: Int = 1024) {
         mostConnections = connections
-        mostRequests = requests
-        // Clients decide how long a body takes: whoever sends theirs slowly must not have all the places.
-        mostUploads = max(requests - requests / 4, 1)
+        mostRequests = Atomic(requests)
         mostPending = pending
     }
 
     func takeConnection() -> Bool { Self.take(connections, mostConnections) }
     func giveConnection() { _ = connections.subtract(1, ordering: .relaxed) }
+    /// How many requests may be under way.
+    package var limit: Int { mostRequests.load(ordering: .relaxed) }
+
+    /// Changes how many requests may be under way: what has begun goes on.
+    package func limit(to requests: Int) { mostRequests.store(max(requests, 1), ordering: .relaxed) }
+
     /// Requests that are under way from all workers.
     package var live: Int { requests.load(ordering: .relaxed) }
 
     /// A place for a request of this class, which finds less room the less important it is.
     func takeRequest(_ requestClass: RequestClass, _ shares: ClassShares) -> Bool {
-        let most = requestClass == .live ? mostRequests : shares.most(requestClass, of: mostRequests)
+        let all = mostRequests.load(ordering: .relaxed)
+        let most = requestClass == .live ? all : shares.most(requestClass, of: all)
         return Self.take(requests, most)
     }
 
     /// A place for a request whose body is not at hand yet.
-    func takeUpload() -> Bool { Self.take(uploads, mostUploads) }
+    func takeUpload() -> Bool {
+        let all = mostRequests.load(ordering: .relaxed)
+        // Clients decide how long a body takes: whoever sends theirs slowly must not have all the places.
+        return Self.take(uploads, max(all - all / 4, 1))
+    }
     func giveUpload() { _ = uploads.subtract(1, ordering: .relaxed) }
     func giveRequest() { _ = requests.subtract(1, ordering: .relaxed) }
     func takePending() -> Bool { Self.take(pending, mostPending) }

@@ -77,13 +77,14 @@ extension EndToEnd {
             let stub = try StubUpstream.saying("ok")
             let gateway = try GatewayProcess(
                 GatewaySetup(forwardingTo: stub).gateway(#""trustedProxies": ["127.0.0.0/8"]"#))
+            // The peer's time is under way when the upstream is told what is left of it.
             for (fields, expected) in [
-                (["Banyan-Deadline-Ms: 700", "banyan-deadline-ms: 800"], 700), (["Banyan-Deadline-Ms: 99999"], 15_000),
-                (["Banyan-Deadline-Ms: soon"], 15_000),
+                (["Banyan-Deadline-Ms: 7000", "banyan-deadline-ms: 8000"], 1...7_000),
+                (["Banyan-Deadline-Ms: 99999"], 15_000...15_000), (["Banyan-Deadline-Ms: soon"], 15_000...15_000),
             ] {
                 _ = try gateway.exchange("GET /", fields)
                 let request = try #require(stub.requests.last)
-                #expect(Self.told(request) == expected, "\(request)")
+                #expect(expected.contains(Self.told(request) ?? 0), "\(request)")
             }
         }
 

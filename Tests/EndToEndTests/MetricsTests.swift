@@ -136,7 +136,9 @@ extension EndToEnd {
             #expect(attempts("silent", "upstream_timeout", "") == 1, "\(figures)")
             #expect(attempts("slow", "upstream_timeout", "") == 1, "\(figures)")
             #expect(attempts("slow", "cancelled", "") == 1, "\(figures)")
-            #expect(attempts("gone", "connect_failed", "") == 1, "\(figures)")
+            // A request that reached nobody is sent once more.
+            #expect(attempts("gone", "connect_failed", "") == 2, "\(figures)")
+            #expect(figures.sum("banyan_upstream_retries_total", ["upstream": "gone", "result": "begun"]) == 1)
             #expect(attempts("falling", "upstream_truncated", "200") == 1, "\(figures)")
             #expect(attempts("halting", "upstream_timeout", "200") == 1, "\(figures)")
             let timeouts = figures.all("banyan_upstream_timeouts_total").map {

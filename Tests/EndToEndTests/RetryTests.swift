@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import Testing
 
 extension EndToEnd {
@@ -167,10 +168,11 @@ extension EndToEnd {
         func budget() throws {
             let gate = Gate()
             // Everybody is refused at once; whoever comes once more has to wait.
-            let seen = Counter()
+            let seen = Mutex<Set<String>>([])
             let stub = try StubUpstream { connection in
-                while try connection.request() != nil {
-                    if seen.next() > 12 { try gate.wait() }
+                while let request = try connection.request() {
+                    let isFirst = seen.withLock { $0.insert(request.target).inserted }
+                    if !isFirst { try gate.wait() }
                     try connection.send("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")
                 }
             }
@@ -180,7 +182,7 @@ extension EndToEnd {
                     forwardingTo: stub,
                     #""retry": {"on": ["503"], "budget": 0, "budgetMinimum": 2, "backoff": {"base": "1ms"}}"#))
             let clients = try (0..<12).map { _ in try gateway.client() }
-            for client in clients { try client.request("GET /") }
+            for (number, client) in clients.enumerated() { try client.request("GET /\(number)") }
             // Two wait at the upstream; the others have had their answers without a second try.
             _ = try stub.requests(14)
             let figures = try gateway.figures(

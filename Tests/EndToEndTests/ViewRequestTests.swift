@@ -26,7 +26,7 @@ extension EndToEnd {
             "Accept: application/*;q=0.1, text/html", "Accept-Encoding: gzip", "If-None-Match: \"x\"",
             "Range: bytes=0-1",
             "X-Tenant: 7", "X_Tenant: 8", "X-Secret: 9", "Referer: http://a", "X-User-Id: eve", "TE: trailers",
-            "Connection: x-named", "X-Named: 1", "X-Forwarded-For: 9.9.9.9", "Banyan-Deadline-Ms: 1",
+            "Connection: x-named", "X-Named: 1", "X-Forwarded-For: 9.9.9.9", "Banyan-Deadline-Ms: 60000",
         ]
         private static let gatewaysOwn = [
             "host", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "forwarded", "via", "x-request-id",

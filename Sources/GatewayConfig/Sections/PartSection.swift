@@ -28,11 +28,6 @@ package struct PartSection: Equatable, Sendable {
     package var timeout = Milliseconds.seconds(2)
     /// `retry`: which failures are followed by another try. Default: nil, the upstream's.
     package var retry: RetrySection?
-    /// `hedge`: when a call that only reads is made a second time. Default: nil, the upstream's.
-    package var hedge: HedgeSection?
-    /// `idempotencyKey`: whether a call with the field `Idempotency-Key` may be repeated whatever its method. Default:
-    /// false.
-    package var idempotencyKey = false
     /// `pick`: the place in the answer that is the part's value (RFC 6901). Default: the whole answer.
     package var pick = JSONPointer()
     /// `fields` or `omit`: which members are kept. Default: all.
@@ -65,13 +60,13 @@ package struct PartSection: Equatable, Sendable {
     private static let safeMethods = ["GET", "HEAD", "OPTIONS", "QUERY"]
 
     /// What a base may have.
-    static let baseKeys = SectionKeys(["from", "get", "request", "safe", "timeout", "retry", "hedge"])
+    static let baseKeys = SectionKeys(["from", "get", "request", "safe", "timeout", "retry"], later: ["hedge"])
     static let keys = SectionKeys(
         [
-            "from", "get", "request", "safe", "optional", "default", "timeout", "retry", "hedge", "idempotencyKey",
-            "pick", "fields", "omit", "into", "rename", "flatten", "merge", "replaces",
+            "from", "get", "request", "safe", "optional", "default", "timeout", "retry", "pick", "fields", "omit",
+            "into", "rename", "flatten", "merge", "replaces",
         ]
-            + FanOutSection.keys)
+            + FanOutSection.keys, later: ["hedge", "idempotencyKey"])
 
     /// Why a part cannot bear `name`, or nil where it can: templates have to be able to say it.
     static func reasonAgainst(name: String) -> String? {
@@ -112,13 +107,6 @@ package struct PartSection: Equatable, Sendable {
         }
         section.duration("timeout", into: &timeout)
         retry = RetrySection.read(section)
-        hedge = HedgeSection.read(section)
-        if let hedge, hedge != .off, !isSafe, let method = request?.method, !Self.safeMethods.contains(method) {
-            session.reportName(
-                section.pointer.appending("hedge"),
-                "only a call that reads can be made twice: \(method) needs \"safe\": true")
-        }
-        section.bool("idempotencyKey", into: &idempotencyKey)
         section.pointer("pick", into: &pick)
         fanOut = FanOutSection(part: section)
         into = section.string("into")
@@ -182,8 +170,7 @@ package struct PartSection: Equatable, Sendable {
                 ("optional", replaces == nil ? .bool(optional) : nil),
                 ("default", optional ? defaultValue : nil),
                 ("timeout", .text(timeout)),
-                ("retry", retry?.effective), ("hedge", hedge?.effective),
-                ("idempotencyKey", .bool(idempotencyKey)),
+                ("retry", retry?.effective),
                 ("pick", .string(pick.description)),
                 ("fields", fields),
                 ("omit", omit),

@@ -16,9 +16,9 @@ extension ConfigurationValidator {
             case .forward(let forward): check(forward.retry, forward.hedge, place, bound(of: forward))
             case .aggregate(let view):
                 for part in view.parts {
-                    check(part.retry, part.hedge, place.appending("aggregate").appending(part.name), bound(of: part))
+                    check(part.retry, nil, place.appending("aggregate").appending(part.name), bound(of: part))
                 }
-                if let base = view.base { check(base.retry, base.hedge, place.appending("base"), bound(of: base)) }
+                if let base = view.base { check(base.retry, nil, place.appending("base"), bound(of: base)) }
             case .respond, .redirect: break
             }
         }

@@ -51,6 +51,36 @@ package final class UpstreamBoard: Sendable {
     /// The endpoints of the configuration in force.
     package var current: [EndpointBoard] { endpoints.withLock { $0.current } }
 
+    // MARK: - Latency, where the number of requests is learned from it
+
+    private let samples = Atomic<Int>(0)
+    private let microseconds = Atomic<Int>(0)
+    private let peak = Atomic<Int>(0)
+
+    /// The head of an answer has come, so long after its request was taken by a connection, while so many were under way.
+    func measured(nanoseconds: UInt64, live: Int) {
+        samples.add(1, ordering: .relaxed)
+        microseconds.add(Int(clamping: nanoseconds / 1_000), ordering: .relaxed)
+        var highest = peak.load(ordering: .relaxed)
+        while live > highest {
+            let (done, current) = peak.weakCompareExchange(expected: highest, desired: live, ordering: .relaxed)
+            if done { return }
+            highest = current
+        }
+    }
+
+    /// How many answers were measured since the last window.
+    package var measuredSamples: Int { samples.load(ordering: .relaxed) }
+
+    /// Ends a window: what it has measured. Answers that come meanwhile may be in parts of two windows.
+    package func endWindow() -> LatencyWindow {
+        let count = samples.exchange(0, ordering: .relaxed)
+        let time = microseconds.exchange(0, ordering: .relaxed)
+        let highest = peak.exchange(0, ordering: .relaxed)
+        return LatencyWindow(
+            samples: count, latency: count > 0 ? Double(time) / Double(count) : 0, inFlightPeak: highest)
+    }
+
     // MARK: - Budgets
 
     /// Requests that are being repeated, the pauses before included.

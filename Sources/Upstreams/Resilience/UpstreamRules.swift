@@ -23,6 +23,9 @@ package struct UpstreamRules: Equatable, Sendable {
     /// How far each class of requests may fill the upstream.
     package var shares = ClassShares()
 
+    /// How the number of requests is learned that the upstream takes; nil: it is fixed.
+    package var adaptive: AdaptiveLimit.Policy?
+
     /// No breaker, no ejections.
     package init() {}
 
