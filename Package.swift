@@ -59,13 +59,13 @@ let package = Package(
             name: "Admin",
             dependencies: [
                 "ByteBuffers", "DistributedTracing", "EventLoops", "FeatureFlags", "GatewayConfig", "GatewayCore",
-                "HTTP2Framing", "HTTPListener", "HTTPMessage", "JSON",
+                "HTTP2Framing", "HTTPListener", "HTTPMessage", "JSON", "Upstreams",
             ],
             resources: [.embedInCode("Pages")]),
         .executableTarget(
             name: "banyan",
             dependencies: [
-                "Admin", "CMimalloc", "EventLoops", "GatewayConfig", "GatewayCore", "HTTPListener",
+                "Admin", "CMimalloc", "EventLoops", "GatewayConfig", "GatewayCore", "HTTPListener", "JSON",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
@@ -106,7 +106,7 @@ let package = Package(
         .testTarget(
             name: "HTTPListenerTests",
             dependencies: ["ByteBuffers", "COpenSSL", "EventLoops", "HTTP2Framing", "HTTPListener", "HTTPMessage"]),
-        .testTarget(name: "GatewayCoreTests", dependencies: ["EventLoops", "GatewayCore"]),
+        .testTarget(name: "GatewayCoreTests", dependencies: ["EventLoops", "GatewayConfig", "GatewayCore"]),
         .testTarget(name: "TaskSystemTests", dependencies: ["tasksystem"]),
         .testTarget(
             name: "EndToEndTests", dependencies: ["CNghttp2", "COpenSSL", "banyan", "tasksystem"],

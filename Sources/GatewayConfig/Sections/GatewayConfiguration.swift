@@ -76,7 +76,7 @@ package struct GatewayConfiguration: Equatable, Sendable {
 
 extension JSONValue {
     /// The same value with `$${` in every string that holds `${`: read again, it means what it says.
-    fileprivate func escapingReferences() -> JSONValue {
+    func escapingReferences() -> JSONValue {
         switch self {
         case .null, .bool, .integer, .real: self
         case .string(let text): .string(EnvironmentText.escaping(text))

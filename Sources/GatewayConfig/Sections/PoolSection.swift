@@ -26,7 +26,7 @@ package struct PoolSection: Equatable, Sendable {
         }
     }
 
-    private static func servers(
+    static func servers(
         _ elements: [JSONValue], _ pointer: JSONPointer, _ session: ReadingSession
     ) -> [ServerSection] {
         if elements.isEmpty { session.report(pointer, "a pool needs at least one server") }

@@ -149,9 +149,7 @@ package struct UpstreamSection: Equatable, Sendable {
         guard let place = section.place("active", isRequired: true), let name = session.string(place) else { return }
         active = name
         if section.isObject("pools"), !pools.isEmpty, !pools.contains(where: { $0.name == name }) {
-            session.report(
-                place.pointer,
-                "unknown pool \(ValueProblem.quoted(name))" + ValueProblem.hint(name, pools.map(\.name), listed: true))
+            session.report(place.pointer, unknownPool(name))
         }
     }
 
