@@ -61,6 +61,8 @@ enum AdminPage: CaseIterable {
     case flags
     /// Which configuration is in force, since when nothing else was, and what was wrong with one that was refused.
     case status
+    /// How upstreams and their endpoints do.
+    case upstreams
     /// All figures, for Prometheus.
     case metrics
     /// The last traces, drawn by what follows.
@@ -77,6 +79,7 @@ enum AdminPage: CaseIterable {
         case .configuration: "/config"
         case .flags: "/flags"
         case .status: "/status"
+        case .upstreams: "/upstreams"
         case .metrics: "/metrics"
         case .traces: "/traces"
         case .tracesScript: "/traces.js"
@@ -102,7 +105,7 @@ enum AdminPage: CaseIterable {
     var isGuarded: Bool {
         switch self {
         case .health, .readiness, .traces, .tracesScript, .tracesStyle: false
-        case .configuration, .flags, .status, .metrics, .traceList: true
+        case .configuration, .flags, .status, .upstreams, .metrics, .traceList: true
         }
     }
 
@@ -120,7 +123,7 @@ enum AdminPage: CaseIterable {
             return AdminAnswer(status: 200, type: "text/css; charset=utf-8", body: PackageResources.traces_css)
         case .traceList:
             return Self.traces(gateway, TraceQuery(query))
-        case .health, .readiness, .configuration, .flags, .status:
+        case .health, .readiness, .configuration, .flags, .status, .upstreams:
             let (status, value) = content(gateway)
             return AdminAnswer(status: status, type: "application/json", body: Self.text(value))
         }
@@ -151,6 +154,8 @@ enum AdminPage: CaseIterable {
             return (200, gateway.effectiveConfiguration)
         case .flags:
             return (200, .object([.init("flags", .array(gateway.flags.definitions.map(Self.describe)))]))
+        case .upstreams:
+            return (200, UpstreamPage.describe(gateway.upstreamReports))
         default:
             return (200, status(gateway))
         }
@@ -210,7 +215,8 @@ enum AdminPage: CaseIterable {
     /// A failure as an object.
     static func problem(_ detail: String) -> [UInt8] { text(.object([.init("detail", .string(detail))])) }
 
-    private static func text(_ value: JSONValue) -> [UInt8] {
+    /// The bytes of a page.
+    static func text(_ value: JSONValue) -> [UInt8] {
         var buffer = ByteBuffer()
         buffer.appendJSON(value)
         buffer.append("\n")
@@ -219,7 +225,7 @@ enum AdminPage: CaseIterable {
 }
 
 extension JSONMember {
-    fileprivate init(_ name: String, _ value: JSONValue) { self.init(name: name, value: value) }
+    init(_ name: String, _ value: JSONValue) { self.init(name: name, value: value) }
 }
 
 extension RequestHead {

@@ -22,12 +22,19 @@ package final class Gateway {
     /// The control plane's loop.
     package let loop: EventLoop
     private let loader: ConfigurationLoader
-    private let log: Logger
-    private var loaded: LoadedConfiguration
+    let log: Logger
+    /// What is in force: what the files say, and what was chosen at run time over it.
+    private(set) var loaded: LoadedConfiguration
+    /// What the files say.
+    private(set) var filed: LoadedConfiguration
+    /// What was chosen at run time.
+    let choices: ChoiceKeeper
+    /// How servers of a pool are asked that is to become active.
+    var poolProbe: PoolProbe = ConnectProbe.begin
     /// What the sockets are for, by their numbers: they stay when the listeners of the file change.
     private var listeners: [ListenerPlan]
     private var workers: [WorkerThread] = []
-    private let boards: BoardRegistry
+    let boards: BoardRegistry
     private let changes: UpstreamChanges
     private let watch: UpstreamWatch
     private let changesWakeup: Wakeup
@@ -71,7 +78,9 @@ package final class Gateway {
         self.log = log
         switch loader.load() {
         case .loaded(let configuration):
-            loaded = configuration
+            filed = configuration
+            choices = ChoiceKeeper(path: configuration.configuration.gateway.state, log: log)
+            loaded = choices.applied(to: configuration)
             listeners = configuration.listeners
         case .refused(let issues):
             throw StartError(message: issues.map(\.description).joined(separator: "\n"), exitCode: 78)
@@ -321,19 +330,24 @@ package final class Gateway {
             for issue in configuration.issues { log.warning("\(issue)") }
             reportFixedSettings(configuration.configuration)
             let watched = watchedFiles
-            loaded = configuration
-            listeners = listeners.enumerated().map { configuration.plan(for: $1, at: $0) }
-            generation += 1
+            filed = configuration
             metrics.noteReload(isRefused: false)
-            useUpstreams(of: configuration)
-            for worker in workers {
-                let snapshot = configuration.snapshot(
-                    generation: generation, boards: boards, listeners: listeners)
-                metrics.number(snapshot)
-                worker.mailbox.send(.apply(SnapshotBox(snapshot)))
-            }
+            putInForce()
             log.info("configuration in force", metadata: ["generation": "\(generation)", "reason": "\(reason)"])
             if watched != watchedFiles { try? watchFiles() }
+        }
+    }
+
+    /// Gives all workers what the files say, with what was chosen at run time over it.
+    func putInForce() {
+        loaded = choices.applied(to: filed)
+        listeners = listeners.enumerated().map { loaded.plan(for: $1, at: $0) }
+        generation += 1
+        useUpstreams(of: loaded)
+        for worker in workers {
+            let snapshot = loaded.snapshot(generation: generation, boards: boards, listeners: listeners)
+            metrics.number(snapshot)
+            worker.mailbox.send(.apply(SnapshotBox(snapshot)))
         }
     }
 
@@ -389,7 +403,7 @@ package final class Gateway {
             GatewayFigures(
                 service: loaded.tracing.export.service, generation: generation, floods: floods,
                 mailboxes: workers.map(\.mailbox), logLines: accessLogLines, spans: spanCounts,
-                listeners: listeners))
+                listeners: listeners, upstreams: upstreamReports))
     }
 
     /// What became of the spans that were recorded; nil where none are.

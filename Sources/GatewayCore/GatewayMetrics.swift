@@ -15,6 +15,7 @@ struct GatewayFigures {
     var spans: SpanQueue.Counts?
     /// By the numbers of the sockets.
     var listeners: [ListenerPlan]
+    var upstreams: [UpstreamReport]
 }
 
 /// All figures of the process. It belongs to the control plane, which adds up what workers count when it is asked, and
@@ -76,6 +77,7 @@ package final class GatewayMetrics {
             format, wallClock: ProcessFigures.wallClock, monotonicClock: EventLoop.nanoseconds)
         writeRequests(&text)
         writeUpstreams(&text)
+        writeEndpoints(&text, figures.upstreams)
         writeClients(&text, figures)
         writeConfiguration(&text, figures)
         writeProcess(&text, figures)
@@ -85,6 +87,19 @@ package final class GatewayMetrics {
 
     private func totals(_ table: KeyPath<WorkerMetrics, MetricTable>) -> MetricTotals {
         MetricTotals(workers.map { $0[keyPath: table] })
+    }
+
+    /// By upstream: attempts that were begun, and requests that a fallback was asked for.
+    func upstreamCounts() -> [String: (attempts: UInt64, diverted: UInt64)] {
+        var counts: [String: (attempts: UInt64, diverted: UInt64)] = [:]
+        for row in totals(\.begun).rows {
+            counts[names.upstream(row.key).value, default: (0, 0)].attempts += row.counters[0]
+        }
+        // Without a reason the budget was used up, and nobody was asked.
+        for row in totals(\.fallbacks).rows where row.key & 0xFF > 0 {
+            counts[names.upstream(row.key >> 8).value, default: (0, 0)].diverted += row.counters[0]
+        }
+        return counts
     }
 
     private func writeRequests(_ text: inout MetricsText) {

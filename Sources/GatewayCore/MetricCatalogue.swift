@@ -47,6 +47,13 @@ enum MetricCatalogue {
     static let breakers = MetricFamily(
         "banyan_circuit_breakers", .gauge, "Circuit breakers of an upstream and its endpoints, by where they are.")
 
+    static let activePool = MetricFamily(
+        "banyan_upstream_pool_active", .gauge, "1 for the pool of an upstream that gets its requests, 0 for the others."
+    )
+    static let panic = MetricFamily(
+        "banyan_upstream_panic", .gauge,
+        "1 where so few endpoints of an upstream are well that requests go to all of them, else 0.")
+
     // MARK: Decisions and views
 
     static let decisions = MetricFamily("banyan_flag_decisions_total", .counter, "Decisions of flags for requests.")

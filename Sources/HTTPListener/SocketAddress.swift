@@ -1,5 +1,5 @@
 import ByteBuffers
-import Glibc
+package import Glibc
 package import HTTPMessage
 
 /// Where a socket listens: an IP address with a port, or a path of the file system.
@@ -25,7 +25,7 @@ package enum SocketAddress: Equatable, Sendable {
     }
 
     /// Calls `body` with the address as the system wants it; nil when a path is too long for the system (107 bytes).
-    func withSystemAddress<R>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> R) -> R? {
+    package func withSystemAddress<R>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> R) -> R? {
         switch self {
         case .ip(let ip, let port) where ip.isIPv4:
             var address = sockaddr_in()
@@ -67,7 +67,7 @@ package enum SocketAddress: Equatable, Sendable {
     }
 
     /// The family for `socket(2)`.
-    var family: CInt {
+    package var family: CInt {
         switch self {
         case .unix: AF_UNIX
         case .ip(let address, _): address.isIPv4 ? AF_INET : AF_INET6
