@@ -1,7 +1,7 @@
 import Glibc
 
-/// A command's end without success: what to print, and the exit code (64 usage, 69 a listener could not be bound, 70
-/// internal, 78 configuration).
+/// A command's end without success: what to print, and the exit code (1 the answer is no, 64 usage, 69 a listener could
+/// not be bound or reached, 70 internal, 78 configuration).
 struct CommandFailure: Error {
     var message: String
     var exitCode: Int32

@@ -25,7 +25,7 @@ import Testing
 
     @Test func theExitCodesAreThoseOfTheReadme() throws {
         let operations = try Document("docs/operations.md").table(headed: "exit code").map { $0[0] }
-        #expect(operations == ["0", "64", "69", "70", "78"])
+        #expect(operations == ["0", "1", "64", "69", "70", "78"])
         let row = try #require(try Document("README.md").prose.first { $0.hasPrefix("| exit codes |") })
         #expect(row.matches(of: #/\b\d+\b/#).map { String($0.output) } == operations)
     }

@@ -170,11 +170,16 @@ final class GatewayProcess {
         try client().exchange(line, fields, body: body)
     }
 
-    /// Asks the admin listener.
-    func admin(_ path: String) throws -> HTTPText { try RawClient(adminPlace).exchange("GET \(path)") }
+    /// Asks the admin listener, with its token where it has one.
+    func admin(_ path: String, token: String? = nil) throws -> HTTPText {
+        try RawClient(adminPlace).exchange("GET \(path)", token.map { ["Authorization: Bearer \($0)"] } ?? [])
+    }
 
-    /// The number of the configuration in force; each reload that is accepted raises it.
-    func generation() throws -> Int { try admin("/status").json["generation"] as? Int ?? 0 }
+    /// The number of the configuration in force; each reload that is accepted raises it, and so does what is chosen at run
+    /// time.
+    func generation(token: String? = nil) throws -> Int {
+        try admin("/status", token: token).json["generation"] as? Int ?? 0
+    }
 
     /// Puts a file in place and waits until it is in force.
     func reload(_ name: String, _ text: String) throws {
