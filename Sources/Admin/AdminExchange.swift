@@ -51,6 +51,9 @@ final class AdminExchange: ServerExchange {
 
     private func orderReceived(_ path: UpstreamPath) {
         guard isAdmitted() else { return }
+        guard server.takesOrders else {
+            return answer(403, AdminPage.problem("others can reach this address: orders need a \"token\""))
+        }
         // A browser says where a page comes from that wants to change something; of ours none does. Whoever has made
         // the address of this listener that of a page's own name is kept out, too.
         guard !head.hasOrigin() else {

@@ -1,4 +1,5 @@
 package import EventLoops
+import GatewayConfig
 package import GatewayCore
 package import HTTPListener
 
@@ -6,6 +7,8 @@ package import HTTPListener
 package final class AdminServer: HTTPServer {
     unowned let gateway: Gateway
     let token: [UInt8]?
+    /// Whether orders are taken: from whoever has the token, or whoever is on this machine.
+    let takesOrders: Bool
 
     /// Listens on `socket` for `gateway`.
     ///
@@ -15,6 +18,7 @@ package final class AdminServer: HTTPServer {
     ) throws(EventLoopError) {
         self.gateway = gateway
         self.token = token.map { Array($0.utf8) }
+        takesOrders = token != nil || gateway.admin?.address.isLocal == true
         // Questions are short, and a probe that is not answered ends the process: nobody may hold the places for long.
         var limits = ConnectionLimits()
         limits.connections = 256

@@ -83,6 +83,19 @@ extension EndToEnd {
             #expect(try gateway.generation(token: "secret") == 2)
         }
 
+        @Test("Where others can reach the listener nobody changes anything without a token")
+        func open() throws {
+            var setup = Self.setup(try StubUpstream.saying("ok"))
+            setup.admin = #"{"address": "0.0.0.0:0"}"#
+            let gateway = try GatewayProcess(setup)
+            let place = gateway.adminPlace
+            #expect(try RawClient(place).exchange("GET /upstreams").status == 200)
+            let order = "PUT /upstreams/shop/active"
+            let refused = try RawClient(place).exchange(order, Self.json, body: #""green""#)
+            #expect(refused.status == 403 && refused.text.contains("token"), "\(refused)")
+            #expect(try RawClient(place).exchange("DELETE /upstreams/shop/active").status == 403)
+        }
+
         @Test("status tells of an ejected endpoint, as text and as JSON, and in metrics; exit codes 0, 1 and 69")
         func status() throws {
             let sick = try StubUpstream.answering { _ in "HTTP/1.1 500 Oh\r\nContent-Length: 3\r\n\r\nbad" }

@@ -12,7 +12,8 @@ extension EndToEnd {
             _ blue: StubUpstream, _ green: [StubUpstream], active: String = "blue"
         ) -> GatewaySetup {
             let servers = green.map { "\"\($0.url)\"" }.joined(separator: ", ")
-            var setup = GatewaySetup().gateway(#""state": "state.json""#)
+            // An upstream that nothing uses keeps all of them alive.
+            var setup = GatewaySetup().upstream("all", [blue] + green).gateway(#""state": "state.json""#)
                 .route(#"{"match": "/{rest...}", "to": "shop"}"#)
             setup.upstreams.append(
                 (
@@ -39,7 +40,7 @@ extension EndToEnd {
             let blue = try StubUpstream.saying("blue")
             let green = try StubUpstream.saying("green")
             let gateway = try GatewayProcess(Self.setup(blue, [green]), workers: 2)
-            let load = try BusyClients(gateway) { $0 % 2 == 0 ? "GET /" : "POST /" }
+            let load = BusyClients(gateway) { $0 % 2 == 0 ? "GET /" : "POST /" }
             try load.goOn()
             #expect(green.requests.isEmpty)
             let answer = try Self.put("/upstreams/shop/active", #""green""#, to: gateway)
@@ -174,7 +175,7 @@ extension EndToEnd {
             let gateway = try GatewayProcess(
                 GatewaySetup().upstream("stub", Array(stubs[..<2])).gateway(#""state": "state.json""#)
                     .route(#"{"match": "/{rest...}", "to": "stub"}"#), workers: 2)
-            let load = try BusyClients(gateway)
+            let load = BusyClients(gateway)
             try load.goOn()
             for round in 0..<6 {
                 let pair = round % 2 == 0 ? stubs[2...] : stubs[..<2]

@@ -9,32 +9,30 @@ final class BusyClients: @unchecked Sendable {
     private var found: [String] = []
     private let finished = DispatchGroup()
 
-    init(_ gateway: GatewayProcess, clients: Int = 6, _ line: @escaping @Sendable (Int) -> String = { _ in "GET /" })
-        throws
-    {
+    init(_ gateway: GatewayProcess, clients: Int = 6, _ line: @escaping @Sendable (Int) -> String = { _ in "GET /" }) {
+        let place = gateway.place
         for number in 0..<clients {
-            let client = try gateway.client()
             finished.enter()
             let thread = Thread { [self] in
-                run(client, line(number))
+                run(place, line(number))
                 finished.leave()
             }
             thread.start()
         }
     }
 
-    private func run(_ client: RawClient, _ line: String) {
-        while lock.withLock({ !isOver }) {
-            do {
+    private func run(_ place: SocketPlace, _ line: String) {
+        do {
+            let client = try RawClient(place)
+            while lock.withLock({ !isOver }) {
                 let answer = try client.exchange(line, [], body: line.hasPrefix("POST") ? "{}" : nil)
                 lock.withLock {
                     count += 1
                     if answer.status != 200 { found.append("\(answer)") }
                 }
-            } catch {
-                lock.withLock { found.append("\(error)") }
-                return
             }
+        } catch {
+            lock.withLock { found.append("\(error)") }
         }
     }
 
