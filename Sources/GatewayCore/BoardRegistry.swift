@@ -14,6 +14,8 @@ final class BoardRegistry {
     }
 
     private let changes: UpstreamChanges
+    /// The descriptors that connections to all upstreams share.
+    let descriptors = DescriptorShare()
     private var bounds: [Key: UpstreamBounds] = [:]
     private var boards: [String: UpstreamBoard] = [:]
 
@@ -27,7 +29,7 @@ final class BoardRegistry {
         if let known = bounds[key] { return known }
         let fresh = UpstreamBounds(
             connections: upstream.maxConnections, requests: upstream.adaptiveLimit?.start ?? upstream.maxRequests,
-            pending: upstream.maxPending)
+            pending: upstream.maxPending, descriptors: descriptors)
         bounds[key] = fresh
         return fresh
     }

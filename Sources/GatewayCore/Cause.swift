@@ -10,7 +10,7 @@ package enum Cause: UInt8, CaseIterable, Sendable {
     case unsupportedMediaType, invalidBody
     case connectFailed, dnsFailed, tlsFailed, upstreamClosed, upstreamProtocol, upstreamTimeout, upstreamTruncated
     case upstreamOverloaded, partFailed, missingInput, clientClosed, shuttingDown, internalError
-    case circuitOpen, noHealthyEndpoint
+    case circuitOpen, noHealthyEndpoint, overloaded
 
     /// The word.
     package var name: StaticString {
@@ -44,6 +44,7 @@ package enum Cause: UInt8, CaseIterable, Sendable {
         case .internalError: "internal"
         case .circuitOpen: "circuit_open"
         case .noHealthyEndpoint: "no_healthy_endpoint"
+        case .overloaded: "overloaded"
         }
     }
 

@@ -31,6 +31,14 @@ extension ConnectionLimits {
     }
 }
 
+extension OverloadBound {
+    /// The bound of `overload.lag`, in nanoseconds.
+    init(lag: Milliseconds?) {
+        let (nanoseconds, overflow) = (lag?.value ?? .max).multipliedReportingOverflow(by: 1_000_000)
+        self.init(most: overflow ? .max : nanoseconds)
+    }
+}
+
 extension SpokenProtocols {
     /// The protocols of a listener.
     init(_ protocols: [ListenerSection.ListenerProtocol]) {
@@ -88,6 +96,7 @@ extension UpstreamDefinition {
             policy: policy)
         resolveInterval = section.resolveInterval.value
         rules = UpstreamRules(section)
+        health = section.health.map { HealthCheck($0, of: section) }
     }
 }
 

@@ -83,6 +83,7 @@ final class Exchange: ServerExchange {
         requestIsWhole = !head.framing.hasBody
         if worker.snapshot.measuresTime { headAt = EventLoop.nanoseconds }
         identify()
+        if let reason = worker.overloadReason { return refuse(reason) }
         guard let action = match() else { return }
         sample()
         guard admit(action) else { return }
@@ -108,6 +109,13 @@ final class Exchange: ServerExchange {
         trace.begin(
             from: head, policy: policy, propagation: snapshot.propagation, sampler: snapshot.sampler,
             ids: &worker.ids, at: receivedAt)
+    }
+
+    /// Too much is to be done already: those who are at work are to be finished.
+    private func refuse(_ reason: OverloadReason) {
+        worker.noteRefusal(reason)
+        sample()
+        fail(.overloaded)
     }
 
     /// Which route answers; nil when there is none and the client has been told so.

@@ -44,6 +44,7 @@ package struct FailureResponse: Equatable, Sendable {
         case .upstreamOverloaded: self.init(503, "the service has as many requests as it may have", retryAfter: 1)
         case .circuitOpen: self.init(503, "the service has failed too often and is left alone", retryAfter: 1)
         case .noHealthyEndpoint: self.init(503, "no server of the service is well", retryAfter: 1)
+        case .overloaded: self.init(503, "the gateway has too much to do", retryAfter: 1)
         case .partFailed: self.init(502, "a part of the view failed")
         case .missingInput: self.init(502, "a part of the view lacks its input")
         case .clientClosed: self.init(499, "the client closed the connection")

@@ -37,6 +37,10 @@ package final class Gateway {
     let boards: BoardRegistry
     private let changes: UpstreamChanges
     private let watch: UpstreamWatch
+    private let prober: HealthProber
+    private let budget: DescriptorBudget
+    private let overload = OverloadState()
+    private let overloadWatch: OverloadWatch
     private let changesWakeup: Wakeup
     /// What is counted.
     package let metrics = GatewayMetrics()
@@ -103,11 +107,13 @@ package final class Gateway {
         } catch {
             throw StartError(message: error.description, exitCode: 70)
         }
+        prober = HealthProber(loop: loop, boards: boards, log: log)
+        overloadWatch = OverloadWatch(overload, loop: loop, log: log)
         floodReport = FloodReport(loop: loop, log: log)
         for issue in loaded.issues { log.warning("\(issue)") }
         signal(SIGPIPE, SIG_IGN)
         let count = max(workerCount ?? loaded.configuration.gateway.workers ?? Self.processorCount, 1)
-        let budget = DescriptorBudget(raisingLimitFor: count)
+        budget = DescriptorBudget(raisingLimitFor: count)
         let wanted = loaded.configuration.gateway.limits.connections
         if wanted > budget.connectionsPerWorker {
             log.warning(
@@ -122,7 +128,7 @@ package final class Gateway {
             let wakeup = try Wakeup(loop: loop) { [unowned self] in workersChanged() }
             self.wakeup = wakeup
             for index in 0..<count {
-                let mailbox = WorkerMailbox(metrics: metrics.worker(index)) { wakeup.send() }
+                let mailbox = WorkerMailbox(metrics: metrics.worker(index), overload: overload) { wakeup.send() }
                 workers.append(WorkerThread(index: index, mailbox: mailbox, budget: budget))
             }
         } catch {
@@ -231,8 +237,12 @@ package final class Gateway {
     /// Makes what all workers share of upstreams fit a configuration, before they get it.
     private func useUpstreams(of configuration: LoadedConfiguration) {
         let definitions = configuration.upstreamDefinitions
+        let gateway = configuration.configuration.gateway
+        boards.descriptors.most = budget.upstreams(besides: gateway.limits.connections)
         boards.use(definitions)
         watch.use(definitions, bounds: configuration.configuration.upstreams.map { boards.bounds(for: $0) })
+        prober.use(definitions)
+        overloadWatch.use(memory: gateway.overload?.memory?.bytes)
     }
 
     /// What was recorded last is exported within what is left of the drain time, for which at least a moment is allowed.
@@ -267,6 +277,7 @@ package final class Gateway {
         if workers.allSatisfy(\.mailbox.hasEnded), !isEnding {
             isEnding = true
             watchers.removeAll()
+            prober.stop()
             onEnd { [unowned self] in loop.stop() }
         }
     }
@@ -403,7 +414,7 @@ package final class Gateway {
             GatewayFigures(
                 service: loaded.tracing.export.service, generation: generation, floods: floods,
                 mailboxes: workers.map(\.mailbox), logLines: accessLogLines, spans: spanCounts,
-                listeners: listeners, upstreams: upstreamReports))
+                listeners: listeners, upstreams: upstreamReports, overload: overload, probes: prober.counts))
     }
 
     /// What became of the spans that were recorded; nil where none are.

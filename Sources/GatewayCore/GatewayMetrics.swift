@@ -16,6 +16,9 @@ struct GatewayFigures {
     /// By the numbers of the sockets.
     var listeners: [ListenerPlan]
     var upstreams: [UpstreamReport]
+    var overload: OverloadState
+    /// How many health probes were over.
+    var probes: [(upstream: String, well: UInt64, unwell: UInt64)]
 }
 
 /// All figures of the process. It belongs to the control plane, which adds up what workers count when it is asked, and
@@ -78,6 +81,7 @@ package final class GatewayMetrics {
         writeRequests(&text)
         writeUpstreams(&text)
         writeEndpoints(&text, figures.upstreams)
+        writeProbes(&text, figures)
         writeClients(&text, figures)
         writeConfiguration(&text, figures)
         writeProcess(&text, figures)
@@ -134,6 +138,30 @@ package final class GatewayMetrics {
         text.write(MetricCatalogue.pending, connections, Figure.pending.rawValue, labels: upstream)
     }
 
+    private func writeProbes(_ text: inout MetricsText, _ figures: GatewayFigures) {
+        text.write(
+            MetricCatalogue.probes,
+            figures.probes.flatMap { probes in
+                [("well", probes.well), ("unwell", probes.unwell)].map {
+                    MetricSample(
+                        [MetricLabel("upstream", probes.upstream), MetricLabel("result", $0)], .whole($1))
+                }
+            })
+    }
+
+    private func writeOverload(_ text: inout MetricsText, _ overload: OverloadState) {
+        text.write(
+            MetricCatalogue.overloaded,
+            [(OverloadReason.memory, overload.isOverMemory ? 1 : 0), (.lag, overload.late)].map {
+                MetricSample([MetricLabel("reason", "\($0.word)")], .whole(UInt64(max($1, 0))))
+            })
+        text.write(
+            MetricCatalogue.overloadRefused,
+            OverloadReason.allCases.map {
+                MetricSample([MetricLabel("reason", "\($0.word)")], .whole(overload.refusals($0)))
+            })
+    }
+
     private func writeClients(_ text: inout MetricsText, _ figures: GatewayFigures) {
         typealias Figure = WorkerMetrics.ListenerFigure
         let listener = { (key: UInt64) in [MetricLabel("listener", self.listenerNames[Int(key)] ?? "")] }
@@ -160,6 +188,7 @@ package final class GatewayMetrics {
                 MetricSample([MetricLabel("reason", $0)], .whole($1))
             })
         text.write(MetricCatalogue.gaveWay, .whole(pauses.gaveWay))
+        writeOverload(&text, figures.overload)
     }
 
     private func writeConfiguration(_ text: inout MetricsText, _ figures: GatewayFigures) {

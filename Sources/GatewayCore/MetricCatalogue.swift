@@ -53,6 +53,8 @@ enum MetricCatalogue {
     static let panic = MetricFamily(
         "banyan_upstream_panic", .gauge,
         "1 where so few endpoints of an upstream are well that requests go to all of them, else 0.")
+    static let probes = MetricFamily(
+        "banyan_health_probes_total", .counter, "Health probes of an upstream's servers that are over, by result.")
 
     // MARK: Decisions and views
 
@@ -76,6 +78,12 @@ enum MetricCatalogue {
     static let gaveWay = MetricFamily(
         "banyan_connections_gave_way_total", .counter,
         "Connections that waited for a request and were closed, at the bound, to let others in.")
+
+    static let overloaded = MetricFamily(
+        "banyan_overloaded", .gauge,
+        "Whether new requests are refused: for memory 1 or 0, for lag how many workers do.")
+    static let overloadRefused = MetricFamily(
+        "banyan_overload_refused_total", .counter, "Requests that were refused because of an overload, by its reason.")
 
     // MARK: The process
 

@@ -98,3 +98,27 @@ extension FallbackRules {
             besides: section.statuses.compactMap { FallbackReason(status: UInt16(clamping: $0.code)) })
     }
 }
+
+extension HealthCheck {
+    /// The rules of `health` of an upstream.
+    init(_ section: HealthSection, of upstream: UpstreamSection) {
+        switch section.type {
+        case .http:
+            self.init(
+                .http(
+                    path: Array(section.path.utf8),
+                    statuses: section.statuses.map { UInt16(clamping: $0.first)...UInt16(clamping: $0.last) },
+                    text: Array((section.body ?? "").utf8)))
+        case .tcp: self.init(.connection)
+        case .grpc: self.init(.grpc(service: Array((section.service ?? "").utf8)))
+        }
+        if let host = section.host {
+            self.host = Array(host.utf8)
+        } else if case .fixed(let name) = upstream.host {
+            host = Array(name.utf8)
+        }
+        schedule = ProbeSchedule(interval: section.interval.value)
+        timeout = section.timeout.value
+        thresholds = HealthRecord.Thresholds(healthy: section.healthy, unhealthy: section.unhealthy)
+    }
+}

@@ -59,7 +59,8 @@ struct SnapshotCompiler {
                 propagation: Propagation(tracing.propagate),
                 sampler: Sampler(ratio: tracing.sampleRatio),
                 contexts: contexts, slots: slots, flags: flags, limits: ConnectionLimits(gateway),
-                accessLog: accessLogSettings(), traceResponse: TraceResponsePlan(configuration),
+                mostLag: OverloadBound(lag: gateway.overload?.lag), accessLog: accessLogSettings(),
+                traceResponse: TraceResponsePlan(configuration),
                 listeners: listeners,
                 settings: configuration.upstreams.map { settings(for: $0, boards) }))
     }

@@ -132,12 +132,11 @@ final class UpstreamWatch {
                 metadata: Self.place(upstream, endpoint, ["reason": "\(reason.word)", "ejected_ms": "\(time)"]))
         case .returned(let upstream, let endpoint):
             log.info("endpoint taken back", metadata: Self.place(upstream, endpoint))
-        case .health(let upstream, let endpoint, let state):
-            let metadata = Self.place(upstream, endpoint)
-            switch state {
-            case .unhealthy: log.warning("endpoint unhealthy", metadata: metadata)
-            case .healthy, .unknown: log.info("endpoint healthy", metadata: metadata)
-            }
+        case .health(let upstream, let endpoint, .unhealthy, let finding):
+            log.warning(
+                "endpoint unhealthy", metadata: Self.place(upstream, endpoint, ["reason": "\(finding.text)"]))
+        case .health(let upstream, let endpoint, _, _):
+            log.info("endpoint healthy", metadata: Self.place(upstream, endpoint))
         }
     }
 

@@ -38,6 +38,8 @@ final class Worker {
     let spans: SpanRecorder
     /// How long answers take to begin.
     var headTimes = HeadTimes()
+    private let overload: OverloadState
+    private var lag: WorkerLag
 
     /// A worker that serves nothing before ``run(listening:)``. To be called on the thread that it will run on.
     ///
@@ -51,6 +53,8 @@ final class Worker {
         self.snapshot = snapshot
         self.mailbox = mailbox
         metrics = mailbox.metrics
+        overload = mailbox.overload
+        lag = WorkerLag(mailbox.overload)
         let loop = try EventLoop()
         self.loop = loop
         guard let upstreams = UpstreamSet(loop: loop) else {
@@ -117,6 +121,18 @@ final class Worker {
     ) {
         accessLog.write(exchange, head, trace, at: end, isDraining: server.isDraining)
         spans.record(exchange, head, trace, at: end)
+    }
+
+    /// Why new requests are refused at this time; nil: they are served.
+    var overloadReason: OverloadReason? { overload.isOverMemory ? .memory : lag.isOver ? .lag : nil }
+
+    /// Counts a request that is refused.
+    func noteRefusal(_ reason: OverloadReason) { overload.noteRefusal(reason) }
+
+    /// The loop came to what was due so many nanoseconds too late.
+    func noteLag(_ nanoseconds: UInt64) {
+        metrics.noteLag(nanoseconds)
+        lag.note(nanoseconds, snapshot.mostLag)
     }
 
     /// Counts a client that was cut off.
@@ -238,10 +254,13 @@ final class WorkerMailbox: Sendable {
     private let changed: @Sendable () -> Void
     /// What the worker counts.
     let metrics: WorkerMetrics
+    /// What all workers know of the overload of the process.
+    let overload: OverloadState
 
     /// `changed` is called on the worker's thread when it is ready, has applied a configuration, or has ended.
-    init(metrics: WorkerMetrics, changed: @escaping @Sendable () -> Void) {
+    init(metrics: WorkerMetrics, overload: OverloadState, changed: @escaping @Sendable () -> Void) {
         self.metrics = metrics
+        self.overload = overload
         self.changed = changed
     }
 

@@ -21,7 +21,7 @@ final class WorkerPulse: EventLoops.Timer {
 
     override func fire() {
         let now = EventLoop.nanoseconds
-        if due > 0 { worker.metrics.noteLag(now > due ? now - due : 0) }
+        if due > 0 { worker.noteLag(now > due ? now - due : 0) }
         if beats % Self.beatsPerPublication == 0 { worker.metrics.publish(worker.snapshot) }
         beats += 1
         due = now + Self.period * 1_000_000

@@ -38,6 +38,8 @@ final class WorkerSnapshot {
     let slots: [FlagSlot]
     let flags: FlagSnapshot
     let limits: ConnectionLimits
+    /// How late the loop may be, in nanoseconds, before new requests are refused.
+    let mostLag: OverloadBound
     let accessLog: AccessLogSettings?
     /// How answers tell clients of their trace.
     let traceResponse: TraceResponsePlan
@@ -78,6 +80,7 @@ final class WorkerSnapshot {
         slots = parts.slots
         flags = parts.flags
         limits = parts.limits
+        mostLag = parts.mostLag
         accessLog = parts.accessLog
         traceResponse = parts.traceResponse
         measuresTime = parts.accessLog?.tellsTimeSplit == true
@@ -172,6 +175,7 @@ struct SnapshotParts {
     var slots: [FlagSlot]
     var flags: FlagSnapshot
     var limits: ConnectionLimits
+    var mostLag: OverloadBound
     var accessLog: AccessLogSettings?
     var traceResponse: TraceResponsePlan
     var listeners: [ListenerPlan]

@@ -21,7 +21,7 @@ final class ConnectionPool: EndpointPool {
     deinit {
         for pending in opening {
             pending.cancel()
-            bounds.giveConnection()
+            bounds.giveConnection(descriptors: descriptorsEach)
         }
     }
 
@@ -62,7 +62,7 @@ final class ConnectionPool: EndpointPool {
         case .known(let addresses): candidates = addresses
         }
         while waiting.count > opening.count {
-            guard bounds.takeConnection() else {
+            guard bounds.takeConnection(descriptors: descriptorsEach) else {
                 waitForPlace()
                 return
             }
@@ -116,7 +116,7 @@ final class ConnectionPool: EndpointPool {
     /// A connection is closed: its place is free.
     func gone() {
         open -= 1
-        bounds.giveConnection()
+        bounds.giveConnection(descriptors: descriptorsEach)
         if !waiting.isEmpty { openForWaiting() }
     }
 

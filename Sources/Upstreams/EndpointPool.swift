@@ -12,6 +12,8 @@ class EndpointPool {
     private final var retry: ActionTimer?
     private final var expiry: ActionTimer?
     final var isRetired = false
+    /// Descriptors that a connection needs: under TLS libcurl's handle has a multi of its own, with two for waking it up.
+    final var descriptorsEach: Int { address.isSecure ? 3 : 1 }
 
     /// How long an unused connection is kept, in milliseconds.
     static let idleTime: UInt64 = 60_000

@@ -36,7 +36,7 @@ final class HTTP2UpstreamPool: EndpointPool {
     deinit {
         for one in opening {
             one.cancel()
-            bounds.giveConnection()
+            bounds.giveConnection(descriptors: descriptorsEach)
         }
     }
 
@@ -91,7 +91,7 @@ final class HTTP2UpstreamPool: EndpointPool {
         case .known(let addresses): candidates = addresses
         }
         while waiting.count > promised {
-            guard bounds.takeConnection() else {
+            guard bounds.takeConnection(descriptors: descriptorsEach) else {
                 guard let attempt = waiting.first, let connection = nextConnection(for: attempt, idleToo: true) else {
                     waitForPlace()
                     return
@@ -135,7 +135,7 @@ final class HTTP2UpstreamPool: EndpointPool {
     func failed(_ one: HTTP2Opening, _ failure: UpstreamFailure) {
         opening.removeAll { $0 === one }
         one.connection = nil
-        bounds.giveConnection()
+        bounds.giveConnection(descriptors: descriptorsEach)
         var left = failure == .connectTimeout ? 0 : min(waiting.count - promised, expected)
         var failing: [UpstreamAttempt] = []
         while left > 0, let attempt = nextWaiting() {
@@ -161,7 +161,7 @@ final class HTTP2UpstreamPool: EndpointPool {
     func gone(_ connection: HTTP2UpstreamConnection) {
         connections.removeAll { $0 === connection }
         roomy.removeAll { $0 === connection }
-        bounds.giveConnection()
+        bounds.giveConnection(descriptors: descriptorsEach)
         if !waiting.isEmpty { openForWaiting() }
     }
 

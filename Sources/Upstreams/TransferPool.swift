@@ -82,10 +82,10 @@ final class TransferPool: EndpointPool {
     }
 
     private func openLane(for attempt: UpstreamAttempt, _ addresses: [String]) -> Bool {
-        guard bounds.takeConnection() else { return false }
+        guard bounds.takeConnection(descriptors: descriptorsEach) else { return false }
         forget(attempt)
         guard let lane = TransferLane(pool: self) else {
-            bounds.giveConnection()
+            bounds.giveConnection(descriptors: descriptorsEach)
             attempt.fail(.connectFailed)
             return true
         }
@@ -129,7 +129,7 @@ final class TransferPool: EndpointPool {
     func gone(_ lane: TransferLane) {
         lanes.removeAll { $0 === lane }
         roomy.removeAll { $0 === lane }
-        bounds.giveConnection()
+        bounds.giveConnection(descriptors: descriptorsEach)
         if !waiting.isEmpty { openForWaiting() }
     }
 

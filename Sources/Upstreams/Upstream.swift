@@ -26,6 +26,8 @@ package struct UpstreamDefinition: Sendable {
     package var resolveInterval: UInt64 = 30_000
     /// How it is kept from harm.
     package var rules = UpstreamRules()
+    /// What its servers are asked now and then; nil: nothing.
+    package var health: HealthCheck?
 
     package init(name: String, servers: [Server], policy: LoadBalancer.Policy = .leastRequest) {
         self.name = name
@@ -144,6 +146,12 @@ package final class Upstream {
         attempt.prepare(for: endpoint, number: number, tickets: tickets, at: now, random: order.random)
         endpoint.pool.start(attempt)
         return nil
+    }
+
+    /// Has each request go over a connection of its own, which is closed at its end.
+    package func keepNoConnections() {
+        // A pool that is retired serves requests all the same, and keeps nothing for others.
+        for endpoint in endpoints { endpoint.retire() }
     }
 
     /// Gives back the places of an attempt that is not begun.

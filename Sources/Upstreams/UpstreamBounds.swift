@@ -12,16 +12,33 @@ package final class UpstreamBounds: Sendable {
     private let requests = Atomic<Int>(0)
     private let uploads = Atomic<Int>(0)
     private let pending = Atomic<Int>(0)
+    private let descriptors: DescriptorShare?
 
     /// Bounds for the whole process.
-    package init(connections: Int = 1024, requests: Int = 1024, pending: Int = 1024) {
+    ///
+    /// - Parameter descriptors: what the connections of all upstreams share; nil for no bound.
+    package init(
+        connections: Int = 1024, requests: Int = 1024, pending: Int = 1024, descriptors: DescriptorShare? = nil
+    ) {
+        self.descriptors = descriptors
         mostConnections = connections
         mostRequests = Atomic(requests)
         mostPending = pending
     }
 
-    func takeConnection() -> Bool { Self.take(connections, mostConnections) }
-    func giveConnection() { _ = connections.subtract(1, ordering: .relaxed) }
+    /// A place for a connection that needs so many descriptors.
+    func takeConnection(descriptors count: Int = 1) -> Bool {
+        guard Self.take(connections, mostConnections) else { return false }
+        if descriptors?.take(count) ?? true { return true }
+        connections.subtract(1, ordering: .relaxed)
+        return false
+    }
+
+    func giveConnection(descriptors count: Int = 1) {
+        connections.subtract(1, ordering: .relaxed)
+        descriptors?.give(count)
+    }
+
     /// How many requests may be under way.
     package var limit: Int { mostRequests.load(ordering: .relaxed) }
 

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// `nghttpd`, which serves a folder and sends uploads back.
-private final class NGHTTPD {
+final class NGHTTPD {
     static let program = "/usr/sbin/nghttpd"
     let folder: TemporaryFolder
     let port: Int

@@ -49,6 +49,24 @@ extension EndToEnd {
             for client in held { client.close() }
         }
 
+        @Test("Requests that pile up before a slow service leave descriptors for operators, files and other services")
+        func descriptorsAreKept() throws {
+            let gate = Gate()
+            let stub = try gated(gate)
+            // By one connection of a client as many of the gateway's own as it may have.
+            let setup = GatewaySetup(forwardingTo: stub, #""connectTimeout": "60s", "timeout": "60s""#)
+            let gateway = try GatewayProcess(setup, after: "ulimit -n 256")
+            let clients = try (0..<120).map { _ in try gateway.client().request("GET /held") }
+            // 256, without 128 for clients and 32 in reserve.
+            _ = try stub.requests(96)
+            #expect(try gateway.admin("/healthz").status == 200)
+            try gateway.reload("routes.json", setup.text.replacingOccurrences(of: "\"60s\"", with: "\"59s\""))
+            #expect(try gateway.process.descriptors() < 256)
+            #expect(stub.connections == 96)
+            gate.open()
+            for client in clients { #expect(try client.response().text == "ok", "\(client.transcript)") }
+        }
+
         @Test("Without a descriptor left, accepting rests and does not spin; who is there is served, and later all are")
         func descriptorsAreUsedUp() throws {
             let stub = try StubUpstream.saying("ok")

@@ -19,6 +19,22 @@ import Testing
     }
 
     /// What has been taken can be given back, and no more than the bound is taken.
+    @Test func upstreamsShareTheDescriptors() {
+        let share = DescriptorShare(most: 4)
+        let one = UpstreamBounds(connections: 9, descriptors: share)
+        let other = UpstreamBounds(connections: 1, descriptors: share)
+        #expect(one.takeConnection(descriptors: 3) && !other.takeConnection(descriptors: 3))
+        // What was refused has taken no place.
+        #expect(other.takeConnection() && !one.takeConnection())
+        one.giveConnection(descriptors: 3)
+        #expect(one.takeConnection(descriptors: 3))
+        share.most = 3
+        other.giveConnection()
+        #expect(!other.takeConnection(), "those that there are count")
+        one.giveConnection(descriptors: 3)
+        #expect(other.takeConnection())
+    }
+
     @Test func boundsCountWhatIsTaken() {
         let bounds = UpstreamBounds(connections: 2, requests: 1, pending: 0)
         #expect(bounds.takeConnection() && bounds.takeConnection() && !bounds.takeConnection())

@@ -81,15 +81,19 @@ package final class EndpointBoard: Sendable {
         return since == 0 ? SlowStart.whole : slowStart.readiness(since: since, now: now)
     }
 
-    /// Takes what an active check has found.
-    package func note(_ state: HealthRecord.State, at now: UInt64) {
-        if isUnhealthy, state == .healthy {
-            servesSince.store(now, ordering: .relaxed)
-            // A check that succeeds says more than failures of a while ago.
-            _ = change { $0.readmit(now: now) }
-        }
+    /// Takes what an active check has found, and what is thought of the endpoint now.
+    ///
+    /// - Returns: whether it was ejected, and is taken back.
+    func note(_ state: HealthRecord.State, isWell: Bool, at now: UInt64) -> Bool {
+        // A check that succeeds says more than failures of a while ago.
+        let isReadmitted = isWell && ejection.load(ordering: .relaxed) != 0 && change { $0.readmit(now: now) }
+        if isReadmitted || (isUnhealthy && state == .healthy) { servesSince.store(now, ordering: .relaxed) }
         health.store(state.rawValue, ordering: .relaxed)
+        return isReadmitted
     }
+
+    /// It is checked no more: what checks have found is forgotten.
+    package func forgetHealth() { health.store(HealthRecord.State.unknown.rawValue, ordering: .relaxed) }
 
     // MARK: - Ejections; the upstream's lock is held
 

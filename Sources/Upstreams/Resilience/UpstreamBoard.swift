@@ -42,7 +42,7 @@ package final class UpstreamBoard: Sendable {
     }
 
     /// The board of each of `servers`; one of its own for a server that another configuration has.
-    func boards(of servers: [UpstreamDefinition.Server]) -> [EndpointBoard] {
+    package func boards(of servers: [UpstreamDefinition.Server]) -> [EndpointBoard] {
         endpoints.withLock { endpoints in
             servers.map { endpoints.known[$0] ?? EndpointBoard($0.address.text, servesSince: 0) }
         }
@@ -161,11 +161,14 @@ package final class UpstreamBoard: Sendable {
         for (endpoint, reason) in verdicts { eject(endpoint, reason, at: now, by: detector) }
     }
 
-    /// Takes what an active check has found of one of the endpoints.
-    package func note(_ state: HealthRecord.State, of endpoint: EndpointBoard, at now: UInt64) {
-        guard endpoint.healthState != state else { return }
-        endpoint.note(state, at: now)
-        changes.tell(.health(upstream: name, endpoint: endpoint.text, state))
+    /// Takes what an active check has found of one of the endpoints, and what is thought of it now.
+    package func note(
+        _ finding: HealthFinding, _ state: HealthRecord.State, of endpoint: EndpointBoard, at now: UInt64
+    ) {
+        let before = endpoint.healthState
+        let isReadmitted = endpoint.note(state, isWell: finding == .well, at: now)
+        if before != state { changes.tell(.health(upstream: name, endpoint: endpoint.text, state, finding)) }
+        if isReadmitted { changes.tell(.returned(upstream: name, endpoint: endpoint.text)) }
     }
 }
 

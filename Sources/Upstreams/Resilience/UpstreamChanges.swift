@@ -10,7 +10,7 @@ package enum UpstreamChange: Equatable, Sendable {
     /// An endpoint that was ejected gets requests again.
     case returned(upstream: String, endpoint: String)
     /// Active checks have come to another opinion.
-    case health(upstream: String, endpoint: String, HealthRecord.State)
+    case health(upstream: String, endpoint: String, HealthRecord.State, HealthFinding)
 
     init(_ transition: CircuitBreaker.Transition, upstream: String, endpoint: String?) {
         switch transition {

@@ -1,6 +1,6 @@
 """gRPC without generated code: messages are plain bytes.
 
-    grpc_peer.py server          serves until it is killed; prints its port
+    grpc_peer.py server [FILE]   serves until it is killed; prints its port; while FILE is there its health is bad
     grpc_peer.py client TARGET   makes calls of each kind and prints what came of them, as one JSON object
     grpc_peer.py refuse TARGET   makes calls that are refused, 200 of each kind, and counts how they ended
     grpc_peer.py stall TARGET    reads one answer not at all, and makes calls beside it
@@ -8,6 +8,7 @@
 
 import collections
 import json
+import os
 import sys
 import threading
 import time
@@ -52,9 +53,18 @@ def many_to_many(requests, context):
         yield request.upper()
 
 
+def health(request, context):
+    """grpc.health.v1.Health/Check: the server as a whole, and the service "shop"."""
+    if request not in (b"", b"\x0a\x04shop"):
+        context.abort(grpc.StatusCode.NOT_FOUND, "unknown service")
+    bad = len(sys.argv) > 2 and os.path.exists(sys.argv[2])
+    return b"\x08\x02" if bad else b"\x08\x01"
+
+
 class Handlers(grpc.GenericRpcHandler):
     def service(self, details):
         return {
+            "/grpc.health.v1.Health/Check": grpc.unary_unary_rpc_method_handler(health),
             "/test.Echo/Unary": grpc.unary_unary_rpc_method_handler(unary),
             "/test.Echo/OneToMany": grpc.unary_stream_rpc_method_handler(one_to_many),
             "/test.Echo/Flood": grpc.unary_stream_rpc_method_handler(flood),
