@@ -63,7 +63,14 @@ package final class Gateway {
     package private(set) var refusal: [ConfigurationIssue] = []
     /// Called when all workers have ended; the process ends when it calls back. Until then the admin listener answers.
     package var onEnd: (_ done: @escaping () -> Void) -> Void = { $0() }
+    /// Called when another process serves the same addresses: the admin listener stops accepting, too.
+    package var onHandover: () -> Void = {}
     private var isEnding = false
+    private var wasHandedOver = false
+    private let manager: ServiceManager?
+    var takeOver: TakeOver?
+    var desk: HandoverDesk?
+    var adminSocket: ListeningSocketBox?
     private let floodReport: FloodReport
     private var spans: SpanSink?
     private var spanExporter: SpanExporter?
@@ -80,6 +87,7 @@ package final class Gateway {
     ) throws(StartError) {
         self.loader = loader
         self.log = log
+        let activated = SocketActivation.take()
         switch loader.load() {
         case .loaded(let configuration):
             filed = configuration
@@ -110,6 +118,7 @@ package final class Gateway {
         prober = HealthProber(loop: loop, boards: boards, log: log)
         overloadWatch = OverloadWatch(overload, loop: loop, log: log)
         floodReport = FloodReport(loop: loop, log: log)
+        manager = ServiceManager(loop: loop)
         for issue in loaded.issues { log.warning("\(issue)") }
         signal(SIGPIPE, SIG_IGN)
         let count = max(workerCount ?? loaded.configuration.gateway.workers ?? Self.processorCount, 1)
@@ -137,8 +146,10 @@ package final class Gateway {
         acceptReport = AcceptReport(loop: loop, log: log) { [unowned self] in
             workers.reduce(into: AcceptPauses()) { $0 += $1.mailbox.acceptPauses }
         }
+        let passed = try Self.inheritedSockets(handoverPath, activated, loop)
+        takeOver = passed.takeOver
         do throws(ListenError) {
-            try bind(count)
+            try listen(passed.sockets)
         } catch {
             throw StartError(message: error.description, exitCode: 69)
         }
@@ -175,29 +186,17 @@ package final class Gateway {
         }
     }
 
-    /// Every worker has sockets of its own on every address: the system spreads connections over them.
-    private func bind(_ count: Int) throws(ListenError) {
-        for (index, listener) in loaded.configuration.gateway.listeners.enumerated() {
-            let wanted = SocketAddress.resolving(listener.address)
-            if wanted.isEmpty {
-                throw ListenError(text: listener.address.description, reason: "the name has no address")
-            }
-            for address in wanted {
-                let first = try ListeningSocket(address)
-                let bound = first.address
-                addresses.append(bound)
-                metrics.noteListener(index, bound.text)
-                urls.append((listener.tls == nil ? "http://" : "https://") + bound.text)
-                for worker in workers.dropFirst() {
-                    if case .unix = bound {
-                        worker.sockets.append(ListeningSocketBox(try ListeningSocket(sharing: first), index: index))
-                    } else {
-                        worker.sockets.append(ListeningSocketBox(try ListeningSocket(bound), index: index))
-                    }
-                }
-                workers[0].sockets.append(ListeningSocketBox(first, index: index))
-            }
+    private func listen(_ inherited: [InheritedSocket]) throws(ListenError) {
+        let gateway = loaded.configuration.gateway
+        let sockets = try ListenerSockets(gateway, workers: workers.count, inherited: inherited)
+        for (worker, own) in zip(workers, sockets.ofWorkers) { worker.sockets = own }
+        for (index, address) in sockets.addresses {
+            addresses.append(address)
+            metrics.noteListener(index, address.text)
+            urls.append((gateway.listeners[index].tls == nil ? "http://" : "https://") + address.text)
         }
+        adminSocket = sockets.admin
+        try openDesk(sockets)
     }
 
     // MARK: - Running
@@ -267,12 +266,18 @@ package final class Gateway {
             if let failure = worker.mailbox.failure {
                 log.critical("\(failure)")
                 exitCode = 70
-                for other in workers { other.mailbox.send(.drain(0)) }
+                for other in workers { other.mailbox.send(.drain(0, lettingGo: sharesSockets)) }
             }
         }
         if let ready = onReady, workers.allSatisfy(\.mailbox.isReady) {
             onReady = nil
+            do throws(EventLoopError) {
+                try takeOverIsComplete()
+            } catch {
+                log.error("no other process can take over: \(error)")
+            }
             ready()
+            manager?.ready(status)
         }
         if workers.allSatisfy(\.mailbox.hasEnded), !isEnding {
             isEnding = true
@@ -290,16 +295,41 @@ package final class Gateway {
 
     /// Ends the gateway without failing a request; a second call ends it at once.
     package func end() {
+        if wasHandedOver {
+            // Whoever has started the process after this one may not know that it ends by itself.
+            wasHandedOver = false
+            return log.info("draining already: another process serves")
+        }
         if isDraining {
             log.warning("ending at once")
             exit(0)
         }
+        drain(handingOver: false)
+    }
+
+    /// Ends what runs; the listening sockets are left to another process where one has them.
+    func drain(handingOver: Bool) {
+        guard !isDraining else { return }
+        let lettingGo = handingOver || sharesSockets
         isDraining = true
+        wasHandedOver = handingOver
+        if !handingOver { desk?.close() }
         let limit = loaded.configuration.gateway.timeouts.drain.value
         drainEnd = EventLoop.nanoseconds / 1_000_000 &+ limit
         log.info("draining", metadata: ["limit_ms": "\(limit)"])
-        for worker in workers { worker.mailbox.send(.drain(limit)) }
+        manager?.stopping(handingOver ? "handed over, draining" : "draining")
+        for worker in workers { worker.mailbox.send(.drain(limit, lettingGo: lettingGo)) }
     }
+
+    /// What the service manager shows.
+    private var status: String {
+        refusal.isEmpty
+            ? "serving, configuration \(generation)"
+            : "serving, configuration \(generation); a newer one was refused: \(refusal.count) errors"
+    }
+
+    /// Where another process takes over, as the configuration says at the start.
+    var handoverPath: String? { loaded.configuration.gateway.handover }
 
     private func reopenLog() {
         accessLog?.reopen()
@@ -328,6 +358,8 @@ package final class Gateway {
     /// Reads the configuration again. A good one goes to all workers; a bad one is reported, and the old one stays.
     package func reload(_ reason: String) {
         guard !isDraining else { return }
+        manager?.reloading()
+        defer { manager?.ready(status) }
         switch loader.load(previous: loaded) {
         case .refused(let issues):
             refusal = issues
@@ -370,6 +402,7 @@ package final class Gateway {
         if old.listeners.map(\.address) != new.listeners.map(\.address) { fixed.append("listeners") }
         if old.admin != new.admin { fixed.append("admin") }
         if old.workers != new.workers { fixed.append("workers") }
+        if old.handover != new.handover { fixed.append("handover") }
         if old.accessLog?.output != new.accessLog?.output { fixed.append("accessLog.output") }
         if old.tracing.otlp != new.tracing.otlp { fixed.append("tracing.otlp") }
         if old.tracing.recent != new.tracing.recent { fixed.append("tracing.recent") }

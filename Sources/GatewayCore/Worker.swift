@@ -154,8 +154,8 @@ final class Worker {
             switch command {
             case .apply(let box):
                 if let next = box.take() { apply(next) }
-            case .drain(let milliseconds):
-                server.drain(timeout: milliseconds) { [unowned self] in
+            case .drain(let milliseconds, let lettingGo):
+                server.drain(timeout: milliseconds, lettingGo: lettingGo) { [unowned self] in
                     upstreams.retire()
                     mailbox.close()
                     loop.stop()
@@ -234,8 +234,8 @@ final class WorkerMailbox: Sendable {
     enum Command: Sendable {
         /// To use another configuration from the next request on.
         case apply(SnapshotBox)
-        /// To end within so many milliseconds.
-        case drain(UInt64)
+        /// To end within so many milliseconds, and whether another process goes on with the listening sockets.
+        case drain(UInt64, lettingGo: Bool)
     }
 
     private struct State {

@@ -220,16 +220,22 @@ open class HTTPServer {
 
     /// Ends the server without failing a request: no new connections, answers say `Connection: close`, what runs may
     /// end within `timeout` milliseconds, and what is left then is cut off. `done` is called once, when all is closed.
-    package final func drain(timeout: UInt64, _ done: @escaping () -> Void) {
+    ///
+    /// - Parameter lettingGo: whether another process holds the same sockets, which go on with it.
+    package final func drain(timeout: UInt64, lettingGo: Bool = false, _ done: @escaping () -> Void) {
         guard !isDraining else { return }
         isEnding = true
         onDrained = done
+        if lettingGo { letGo() }
         for listener in listeners { listener.close() }
         drainTimer = ActionTimer(loop: loop) { [unowned self] in cutOff() }
         drainTimer?.schedule(after: timeout)
         sweepTimer = ActionTimer(loop: loop) { [unowned self] in sweep() }
         sweep()
     }
+
+    /// Accepts no more, and leaves the sockets to another process that holds them, too; connections go on.
+    package final func letGo() { for listener in listeners { listener.letGo() } }
 
     private func sweep() {
         for connection in connections { connection.closeIfIdle(since: loop.now) }

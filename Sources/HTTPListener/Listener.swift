@@ -4,7 +4,11 @@ import Glibc
 /// Accepts connections for one server from one listening socket.
 package final class Listener: Poll {
     private unowned let server: HTTPServer
-    private let socket: ListeningSocket
+    private var socket: ListeningSocket?
+    private let number: CInt
+    /// The address with its real port.
+    package let address: SocketAddress
+    private let isLent: Bool
     /// Which of the configured listeners this is.
     package let index: Int
     private var isClosed = false
@@ -17,16 +21,16 @@ package final class Listener: Poll {
 
     init(server: HTTPServer, socket: consuming ListeningSocket, index: Int) throws(EventLoopError) {
         self.server = server
-        self.socket = socket
+        number = socket.descriptor.number
+        address = socket.address
+        isLent = socket.isLent
+        self.socket = consume socket
         self.index = index
         super.init(loop: server.loop)
-        try open(self.socket.descriptor.number)
+        try open(number)
         retry = ActionTimer(loop: server.loop) { [unowned self] in resume() }
         watch(.readable)
     }
-
-    /// The address with its real port.
-    package var address: SocketAddress { socket.address }
 
     public override func ready(_ events: Events) {
         for _ in 0..<Self.acceptsPerEvent {
@@ -41,25 +45,36 @@ package final class Listener: Poll {
     }
 
     /// Takes what the system has already accepted, then closes the socket: a client whose connection was established
-    /// is served.
+    /// is served. One that is lent is let go.
     func close() {
         guard !isClosed else { return }
+        if isLent { return letGo() }
         isClosed = true
         // A queue of no length makes the system ignore newcomers, who will try again and reach another process.
-        _ = listen(socket.descriptor.number, 0)
+        _ = listen(number, 0)
         while server.hasRoom, acceptOne() {}
         release()
-        shutdown(socket.descriptor.number, CInt(SHUT_RDWR))
-        if case .unix(let path) = socket.address { unlink(path) }
+        shutdown(number, CInt(SHUT_RDWR))
+        if case .unix(let path) = address { unlink(path) }
+        socket = nil
+    }
+
+    /// Accepts no more, and leaves the socket with whoever waits in its queue to the others that hold it: it is neither
+    /// shut down nor are its file and its queue touched.
+    func letGo() {
+        guard !isClosed else { return }
+        isClosed = true
+        release()
+        socket = nil
     }
 
     private func acceptOne() -> Bool {
         var storage = sockaddr_storage()
-        let number = withUnsafeMutableBytes(of: &storage) { peer in
-            Descriptor.accept(socket.descriptor.number, peer: peer)
+        let accepted = withUnsafeMutableBytes(of: &storage) { peer in
+            Descriptor.accept(number, peer: peer)
         }
-        if number >= 0 {
-            server.accepted(Descriptor(owning: number), from: PeerAddress(storage), on: self)
+        if accepted >= 0 {
+            server.accepted(Descriptor(owning: accepted), from: PeerAddress(storage), on: self)
             return true
         }
         let code = errno

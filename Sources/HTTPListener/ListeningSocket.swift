@@ -31,6 +31,8 @@ package struct ListeningSocket: ~Copyable {
     package let descriptor: Descriptor
     /// The address that it is bound to, with the port that the system chose where 0 was asked for.
     package let address: SocketAddress
+    /// Whether somebody else keeps it open and lends it to this process: it goes on when this process ends.
+    package let isLent: Bool
 
     /// Binds and listens. Several sockets may share one IP address and port, among workers and among processes
     /// (`SO_REUSEPORT`): the system spreads new connections over them.
@@ -55,14 +57,34 @@ package struct ListeningSocket: ~Copyable {
         guard bound == 0, listen(number, 4096) == 0 else { throw ListenError(address, errno: errno) }
         self.address = Self.boundAddress(number, asked: address)
         self.descriptor = descriptor
+        isLent = false
     }
 
-    /// The same socket under a second number, for another worker: unix sockets cannot be bound twice.
+    /// Takes over a socket that another process has opened, which must listen for streams.
+    package init(inheriting descriptor: consuming Descriptor, isLent: Bool) throws(ListenError) {
+        let number = descriptor.number
+        guard let address = Self.systemAddress(of: number) else {
+            throw ListenError(text: "descriptor \(number)", reason: "it is no socket of TCP, and none with a path")
+        }
+        guard Self.option(number, SO_TYPE) == CInt(SOCK_STREAM.rawValue), Self.option(number, SO_ACCEPTCONN) == 1 else {
+            throw ListenError(address, reason: "the socket that was passed on does not listen for streams")
+        }
+        _ = fcntl(number, F_SETFD, FD_CLOEXEC)
+        _ = fcntl(number, F_SETFL, fcntl(number, F_GETFL) | O_NONBLOCK)
+        if case .ip = address { Self.set(number, CInt(IPPROTO_TCP), TCP_NODELAY) }
+        self.address = address
+        self.isLent = isLent
+        self.descriptor = descriptor
+    }
+
+    /// The same socket under a second number, for another worker: unix sockets cannot be bound twice, and a
+    /// socket that was passed on stays one. Connections wait in one queue, and whoever comes first accepts them.
     package init(sharing other: borrowing ListeningSocket) throws(ListenError) {
         let number = fcntl(other.descriptor.number, F_DUPFD_CLOEXEC, 0)
         guard number >= 0 else { throw ListenError(other.address, errno: errno) }
         descriptor = Descriptor(owning: number)
         address = other.address
+        isLent = other.isLent
     }
 
     private static func set(_ number: CInt, _ level: CInt, _ option: CInt) {
@@ -87,15 +109,37 @@ package struct ListeningSocket: ~Copyable {
         unlink(path)
     }
 
+    private static func option(_ number: CInt, _ option: CInt) -> CInt? {
+        var value: CInt = 0
+        var length = socklen_t(MemoryLayout<CInt>.size)
+        return getsockopt(number, SOL_SOCKET, option, &value, &length) == 0 ? value : nil
+    }
+
     private static func boundAddress(_ number: CInt, asked: SocketAddress) -> SocketAddress {
-        guard case .ip(let ip, _) = asked else { return asked }
+        guard case .ip(let ip, _) = asked, case .ip(_, let port) = systemAddress(of: number) else { return asked }
+        return .ip(ip, port: port)
+    }
+
+    /// Where a socket is bound, as the system says; nil for what is neither TCP nor a unix socket with a path.
+    package static func systemAddress(of number: CInt) -> SocketAddress? {
         var storage = sockaddr_storage()
         var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
         let status = withUnsafeMutablePointer(to: &storage) { pointer in
             // SAFETY: sockaddr_storage is made to hold any address that the system writes.
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(number, $0, &length) }
         }
-        guard status == 0 else { return asked }
-        return .ip(ip, port: PeerAddress(storage).port)
+        guard status == 0 else { return nil }
+        let start = MemoryLayout<sa_family_t>.size
+        switch CInt(storage.ss_family) {
+        case AF_INET, AF_INET6:
+            let bound = PeerAddress(storage)
+            return .ip(bound.address, port: bound.port)
+        case AF_UNIX:
+            let path = withUnsafeBytes(of: storage) { bytes in
+                String(decoding: bytes[min(start, Int(length))..<Int(length)].prefix { $0 != 0 }, as: UTF8.self)
+            }
+            return path.isEmpty ? nil : .unix(path)
+        default: return nil
+        }
     }
 }

@@ -49,6 +49,7 @@ struct Run: ParsableCommand {
             throw CommandFailure(message: error.message, exitCode: error.exitCode)
         }
         let admin = try admin(for: gateway)
+        gateway.onHandover = { admin?.letGo() }
         gateway.onEnd = { done in
             guard let admin else { return done() }
             admin.drain(timeout: 0, done)
@@ -64,13 +65,8 @@ struct Run: ParsableCommand {
         guard let section = gateway.admin else { return nil }
         do {
             let token = try section.token.map { try $0.value(files: .system) }
-            guard let address = SocketAddress.resolving(section.address).first else {
-                throw CommandFailure(
-                    message: "cannot listen on \(section.address): the name has no address", exitCode: 69)
-            }
-            return try AdminServer(gateway: gateway, socket: ListeningSocket(address), token: token)
-        } catch let error as ListenError {
-            throw CommandFailure(message: error.description, exitCode: 69)
+            guard let socket = gateway.takeAdminSocket() else { return nil }
+            return try AdminServer(gateway: gateway, socket: socket, token: token)
         } catch let error as ValueProblem {
             throw CommandFailure(message: "\(config): /gateway/admin/token: \(error)", exitCode: 78)
         } catch let error as EventLoopError {

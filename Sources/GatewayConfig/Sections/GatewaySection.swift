@@ -35,10 +35,13 @@ package struct GatewaySection: Equatable, Sendable {
     /// `state`: the path of a small file in which choices made at run time survive a restart: active pools, replaced
     /// servers. Default: nil, they last as long as the process.
     package var state: String?
+    /// `handover`: the path of a unix socket at which the next process takes the listening sockets over from this one, at
+    /// most 103 bytes. Default: nil, no process takes over.
+    package var handover: String?
 
     static let keys = SectionKeys([
         "name", "listeners", "admin", "workers", "identity", "trustedProxies", "limits", "timeouts", "accessLog",
-        "tracing", "servedBy", "zone", "overload", "state",
+        "tracing", "servedBy", "zone", "overload", "state", "handover",
     ])
 
     init() {}
@@ -84,6 +87,16 @@ package struct GatewaySection: Equatable, Sendable {
             }
         }
         state = section.path("state")
+        if let path = section.path("handover") {
+            if path.utf8.count <= ListenAddress.maximumPathLength {
+                handover = path
+            } else {
+                session.report(
+                    section.pointer.appending("handover"),
+                    "the path of a unix socket is at most \(ListenAddress.maximumPathLength) bytes long, found "
+                        + ValueProblem.quoted(path))
+            }
+        }
     }
 
     func effective(workers: Int) -> JSONValue {
@@ -102,6 +115,7 @@ package struct GatewaySection: Equatable, Sendable {
             ("zone", zone.map { .string($0) }),
             ("overload", overload?.effective ?? .bool(false)),
             ("state", state.map { .string($0) }),
+            ("handover", handover.map { .string($0) }),
         ])
     }
 }
