@@ -1,6 +1,6 @@
 /// A running estimate of a quantile of times, in constant memory: each time moves it up a little where it is longer and down a
-/// little where it is shorter, in such a proportion that it rests where the wanted share is shorter. It follows changes
-/// within some hundred times, and stays within about a tenth of the truth.
+/// little where it is shorter, in such a proportion that it rests where the wanted share is shorter. It rises within some
+/// hundred times, falls within some thousand, the later the larger the share is, and stays within about a tenth of the truth.
 package struct QuantileEstimate: Equatable, Sendable {
     private let share: Double
     private var estimate = 0.0

@@ -18,7 +18,7 @@ import Testing
         var random = SplitMix(seed: 7)
         var estimate = QuantileEstimate(percent: percent)
         for scale in [1.0, 10.0, 1.0] {
-            for _ in 0..<4_000 {
+            for _ in 0..<20_000 {
                 let time = 1_000_000 + random.next() % 9_000_000
                 estimate.add(UInt64(Double(time) * scale))
             }
