@@ -1,0 +1,136 @@
+#!/usr/bin/env python3
+"""What it costs to be ready for failures, and what a server that falls silent does to the requests.
+
+Runs the same gateway twice at once, on one core, in front of two servers, and loads both in turn, a short slice each:
+
+    plain       no retries, no ejection, nothing else
+    everything  retries on all conditions, ejection by failures, success rate and latency, breakers of the upstream and of each
+                server, hedges, learned bounds, active checks, a context with a flag's fallback
+
+    Benchmarks/resilience.py --banyan .build-release/release/banyan [--reference OLD] [--rounds 40] [--requests 8000]
+    Benchmarks/resilience.py --banyan .build-release/release/banyan --silence [--rate 2000]
+
+`--reference` takes an older program as "plain". `--silence` stops one of the two servers (SIGSTOP) under a steady load, waits
+until it is ejected, and tells the times of the requests before and after. Needs what compare.py needs, and h2load.
+"""
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+
+import contest
+
+FLAGS = {"flags": {"use": {"state": "ENABLED", "variants": {"on": True, "off": False}, "defaultVariant": "on"}}}
+
+
+def everything(urls):
+    return {
+        "servers": urls, "timeout": "200ms", "totalTimeout": "3s", "maxRequests": "adaptive",
+        "retry": {"attempts": 2, "on": ["connect-failure", "reset", "timeout", "502", "503", "504"]},
+        "outlier": {"latency": True}, "breaker": {"scope": "both", "slowAfter": "1s"},
+        "hedge": {"after": "p99"}, "health": {"path": "/1k", "interval": "2s"}}
+
+
+def gateways(stage, options, ports):
+    urls = [f"http://127.0.0.1:{port}" for port in ports]
+    admins = {name: contest.free_port() for name in ("plain", "everything")}
+    peers = {}
+    for name in admins:
+        port = contest.free_port()
+        routes = contest.routes(
+            port, {"old": ports[0]}, {"match": "/{rest...}", "to": "service"},
+            admin={"address": f"127.0.0.1:{admins[name]}"})
+        plain = {"servers": urls}
+        if not options.reference:
+            plain.update({"retry": False, "outlier": False})
+        routes["upstreams"]["new"] = plain if name == "plain" else everything(urls)
+        context = {"off": "old", "on": "new", "flag": "use"}
+        if name == "everything":
+            context["fallback"] = "old"
+        routes["contexts"] = {"service": context}
+        stage.write("flags.json", FLAGS)
+        routes["flags"] = "flags.json"
+        program = options.reference if name == "plain" and options.reference else options.banyan
+        gateway = stage.banyan(program, routes, f"{name}.json")
+        peers[name] = (gateway.pid, port)
+        contest.wait_for(port)
+    return peers, admins
+
+
+def steady(port, options, seconds, log):
+    """The times of requests at the rate, in microseconds, least first, and how many were not answered with 200."""
+    subprocess.run(
+        ["taskset", "-c", "1", "h2load", "--h1", "-D", str(seconds), "-c", str(options.connections),
+         f"--rps={options.rate / options.connections}", f"--log-file={log}", f"http://127.0.0.1:{port}/1k"],
+        capture_output=True, check=True, timeout=seconds + 60)
+    with open(log) as file:
+        lines = [line.split("\t") for line in file]
+    os.remove(log)
+    return sorted(int(line[2]) for line in lines), sum(line[1] != "200" for line in lines)
+
+
+def state(admin):
+    with urllib.request.urlopen(f"http://127.0.0.1:{admin}/upstreams/new", timeout=10) as answer:
+        return [endpoint["state"] for endpoint in json.load(answer)["endpoints"]]
+
+
+def silence(stage, options, port, admin, server):
+    def tell(what, times, bad):
+        at = {share: times[min(len(times) - 1, int(len(times) * share / 100))] for share in (50, 99)}
+        print(f"{what:22} {len(times)} requests, {bad} failed, p50 {at[50]} us, p99 {at[99]} us, longest {times[-1]} us",
+              flush=True)
+        return at[99]
+
+    worker = contest.worker_of(server.pid)
+    log = stage.folder + "/times"
+    steady(port, options, 2, log)
+    before = tell("both servers", *steady(port, options, 10, log))
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        tell("one falls silent", *steady(port, options, 5, log))
+        deadline = time.monotonic() + 20
+        while "available" == state(admin)[1]:
+            if time.monotonic() > deadline:
+                sys.exit("the silent server is not ejected: " + str(state(admin)))
+            time.sleep(0.1)
+        after = tell("after its ejection", *steady(port, options, 10, log))
+    finally:
+        os.kill(worker, signal.SIGCONT)
+    print(f"p99 after the ejection: {after / before:.2f} of that before")
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--banyan", default=".build-release/release/banyan")
+    options.add_argument("--reference")
+    options.add_argument("--rounds", type=int, default=40)
+    options.add_argument("--requests", type=int, default=8000)
+    options.add_argument("--connections", type=int, default=64)
+    options.add_argument("--silence", action="store_true")
+    options.add_argument("--rate", type=int, default=2000)
+    options = options.parse_args()
+    contest.require("nginx", "h2load", "taskset")
+    os.sched_setaffinity(0, {1})
+    ports = [contest.free_port(), contest.free_port()]
+    with contest.Stage("resilience") as stage:
+        stage.upstream(ports[0])
+        second = stage.nginx("second", "1", (
+            f"server {{ listen 127.0.0.1:{ports[1]}; location / {{ root {stage.folder}/www; open_file_cache max=100; }} }}"))
+        for port in ports:
+            contest.wait_for(port)
+        peers, admins = gateways(stage, options, ports)
+        if options.silence:
+            silence(stage, options, peers["everything"][1], admins["everything"], second)
+        else:
+            found = contest.in_turn(
+                {name: peers[name] for name in ("everything", "plain")}, options.rounds, options.requests,
+                options.connections)
+            contest.tell_slices("everything, as a share of plain", ("everything", "plain"), found)
+
+
+if __name__ == "__main__":
+    main()
