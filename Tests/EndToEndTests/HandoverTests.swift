@@ -184,7 +184,7 @@ extension EndToEnd {
                 var byte: UInt8 = 0
                 #expect(recv(descriptor, &byte, 1, 0) == 0, "\(text.debugDescription) is answered")
             }
-            #expect(Self.count("refused a process", gateway) == 4, "\(gateway.process.transcript)")
+            try eventually("each is told of") { Self.count("refused a process", gateway) == 4 }
             #expect(try gateway.exchange("GET /").text == "ok")
         }
 
