@@ -29,7 +29,7 @@ FLAGS = {"flags": {"use": {"state": "ENABLED", "variants": {"on": True, "off": F
 
 def everything(urls):
     return {
-        "servers": urls, "timeout": "200ms", "totalTimeout": "3s", "maxRequests": "adaptive",
+        "servers": urls, "timeout": "200ms", "totalTimeout": "3s",
         "retry": {"attempts": 2, "on": ["connect-failure", "reset", "timeout", "502", "503", "504"]},
         "outlier": {"latency": True}, "breaker": {"scope": "both", "slowAfter": "1s"},
         "hedge": {"after": "p99"}, "health": {"path": "/1k", "interval": "2s"}}
