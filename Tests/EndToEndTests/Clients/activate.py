@@ -6,6 +6,7 @@ There are as many sockets as NAMES, which are separated by colons. In CONFIG, wh
 so on stand for their ports. A gateway that ends with another code than 0 ends this program with the same.
 """
 
+import ctypes
 import os
 import signal
 import socket
@@ -26,6 +27,8 @@ with open(config, "w") as file:
 while True:
     child = os.fork()
     if child == 0:
+        # PR_SET_PDEATHSIG: whoever kills this program means the gateway, too.
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
         # Out of the way of the numbers that they are wanted at.
         copies = [os.dup2(listener.fileno(), 100 + index) for index, listener in enumerate(sockets)]
         for index, copy in enumerate(copies):
