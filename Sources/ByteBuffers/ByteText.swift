@@ -48,6 +48,14 @@ extension ByteBuffer {
         tail += digits
     }
 
+    /// Appends the sixteen hexadecimal digits of `value` in lower case.
+    @inlinable @inline(__always) public mutating func appendHex(_ value: UInt64) {
+        reserve(16)
+        // SAFETY: reserve made room for sixteen bytes at tail.
+        base.unsafelyUnwrapped.storeBytes(of: value.hexDigits, toByteOffset: tail, as: SIMD16<UInt8>.self)
+        tail += 16
+    }
+
     /// Appends the digits of an id.
     @inlinable @inline(__always) public mutating func append(_ id: HexText) {
         reserve(32)

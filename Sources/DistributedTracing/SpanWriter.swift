@@ -168,6 +168,34 @@ package struct SpanWriter: ~Copyable {
         if isEvent { nested.appendNumber(key, value, field: 3) } else { body.appendNumber(key, value, field: 9) }
     }
 
+    /// Adds an attribute that is the text which `write` appends, and which most often is short. Not inside of an event.
+    package mutating func add(_ key: StaticString, _ write: (inout ByteBuffer) -> Void) {
+        // Lengths come first, and most of them are one byte: what they count is written behind them where it stays.
+        let begin = body.count
+        body.beginText(key, 0, field: 9)
+        let textStart = body.count
+        write(&body)
+        let count = body.count - textStart
+        let size = textStart - begin - 2 + count
+        if size < 0x80, body.isASCII(from: textStart) {
+            body[begin + 1] = UInt8(truncatingIfNeeded: size)
+            body[textStart - 3] = UInt8(truncatingIfNeeded: count + 2)
+            body[textStart - 1] = UInt8(truncatingIfNeeded: count)
+            return
+        }
+        var text = ByteBuffer()
+        swap(&text, &nested)
+        text.removeAll(keeping: 4_096)
+        body.copy(ByteRange(start: textStart, count: count), to: &text)
+        body.truncate(to: begin)
+        Self.add(key, text, to: &self)
+        swap(&text, &nested)
+    }
+
+    private static func add(_ key: StaticString, _ text: borrowing ByteBuffer, to writer: inout SpanWriter) {
+        writer.add(key, text.span)
+    }
+
     /// Adds an attribute that is true.
     package mutating func add(_ key: StaticString) {
         beginAttribute(key, valueSize: 2)
@@ -228,6 +256,11 @@ package struct SpanWriter: ~Copyable {
 }
 
 extension ByteBuffer {
+    /// Whether every byte from `start` on is below 0x80.
+    fileprivate borrowing func isASCII(from start: Int) -> Bool {
+        span(ByteRange(start: start, count: count - start)).isASCII
+    }
+
     /// Begins an attribute (`KeyValue`) that is a text of so many bytes, up to the text itself.
     fileprivate mutating func beginText(_ key: StaticString, _ count: Int, field: UInt64) {
         let keyCount = key.utf8CodeUnitCount

@@ -166,8 +166,8 @@ final class AggregateExchange {
         exchange.endComposition()
         switch run.outcome {
         case .view(let isPartial):
-            if isPartial { exchange.marks.insert(.partial) }
-            if hasFallenBack { exchange.marks.insert(.fallback) }
+            if isPartial { exchange.mark(.partial) }
+            if hasFallenBack { exchange.mark(.fallback) }
             respondWithView()
         case .failed(let status, _, let failure):
             exchange.fail(Cause(failure.reason), status: status, detail: Self.detail(failure.reason))
@@ -191,7 +191,7 @@ final class AggregateExchange {
         }
         let isConditional = method == .get || method == .head
         let isUnmodified = isConditional && exchange.head.names(composer)
-        if isUnmodified { exchange.marks.insert(.notModified) }
+        if isUnmodified { exchange.mark(.notModified) }
         exchange.beginHead(status: isUnmodified ? 304 : 200)
         Self.write(composer, exchange, isUnmodified: isUnmodified, to: &exchange.output)
         if isUnmodified {
@@ -327,7 +327,7 @@ final class AggregateExchange {
     // MARK: - The end
 
     /// Tells of each part that was asked for.
-    func eachCall(_ body: (RecordedAttempt, AttemptNote, Int) -> Void) {
+    func eachCall(_ body: (RecordedAttempt, AttemptNote?, Int) -> Void) {
         var number = 0
         for attempt in attempts.prefix(readyAttempts) where attempt.span.start > 0 {
             for note in attempt.earlier {
@@ -335,7 +335,7 @@ final class AggregateExchange {
                 body(attempt, note, number)
             }
             number += 1
-            body(attempt, attempt.note, number)
+            body(attempt, nil, number)
         }
     }
 

@@ -41,49 +41,72 @@ extension Exchange {
 
     // MARK: - As JSON
 
-    /// Appends the text of one field as a string of JSON, or null. What is ours or of a closed list needs no escapes.
+    /// Appends the members of one group, each with a comma, its name, and its value as a string of JSON or null. What is
+    /// ours or of a closed list needs no escapes.
     @inline(__always)
-    func appendLogText(
-        _ field: AccessLogField, of head: borrowing RequestHead, _ snapshot: WorkerSnapshot, to line: inout ByteBuffer
+    func appendLogTexts(
+        _ group: LogTextGroup, of head: borrowing RequestHead, _ texts: borrowing RepeatedTexts,
+        _ repeated: RepeatedTexts.Entry?, _ snapshot: WorkerSnapshot, to line: inout ByteBuffer
     ) {
-        switch field {
+        switch group {
         case .requestID:
             let identity = identity
+            line.append(",\"request_id\":")
             if !identity.requestID.isEmpty { return line.appendJSONString(head.span(identity.requestID)) }
             line.append("\"")
-            identity.appendNewRequestID(to: &line)
+            line.append(identity.newRequestID)
             line.append("\"")
-        case .client:
-            guard let client = identity.client else { return line.append("null") }
-            line.append("\"")
-            line.append(client)
-            line.append("\"")
-        case .method:
-            if head.method == .get { return line.append("\"GET\"") }
-            line.appendJSONString(head.span(head.methodRange))
-        case .host:
-            if head.hasAuthority { line.appendJSONString(head.span(head.authority)) } else { line.append("null") }
-        case .path: line.appendJSONString(head.span(head.targetPath))
-        case .protocolVersion: line.append(head.version.jsonText)
-        case .route:
-            guard route >= 0 else { return line.append("null") }
-            line.append(snapshot.routeNamesInJSON[route])
+        case .request: appendRequest(head, texts, repeated, snapshot, to: &line)
         case .cause:
-            guard let cause else { return line.append("null") }
-            line.append("\"")
+            guard let cause else { return line.append(",\"cause\":null") }
+            line.append(",\"cause\":\"")
             line.append(cause.name)
             line.append("\"")
         case .upstream:
-            guard upstream >= 0 else { return line.append("null") }
+            guard upstream >= 0 else { return line.append(",\"upstream\":null,\"upstream_address\":null") }
+            line.append(",\"upstream\":")
             line.append(snapshot.upstreams[upstream].nameInJSON)
-        case .upstreamAddress:
-            guard upstream >= 0, let endpoint else { return line.append("null") }
-            line.append(endpoint.textInJSON)
+            line.append(",\"upstream_address\":")
+            if let endpoint { line.append(endpoint.textInJSON) } else { line.append("null") }
         case .userAgent:
+            line.append(",\"user_agent\":")
+            if let repeated { return texts.appendAgent(repeated, to: &line) }
             guard let agent = head.fields.first(.userAgent) else { return line.append("null") }
             line.appendJSONString(head.value(agent))
-        default: line.append("null")
         }
+    }
+
+    /// Appends who asked for what.
+    @inline(__always)
+    private func appendRequest(
+        _ head: borrowing RequestHead, _ texts: borrowing RepeatedTexts, _ repeated: RepeatedTexts.Entry?,
+        _ snapshot: WorkerSnapshot, to line: inout ByteBuffer
+    ) {
+        if let client = identity.client {
+            line.append(",\"client\":\"")
+            line.append(client)
+            line.append("\",\"method\":")
+        } else {
+            line.append(",\"client\":null,\"method\":")
+        }
+        if head.method == .get {
+            line.append("\"GET\",\"host\":")
+        } else {
+            line.appendJSONString(head.span(head.methodRange))
+            line.append(",\"host\":")
+        }
+        if let repeated {
+            texts.appendHost(repeated, to: &line)
+        } else if head.hasAuthority {
+            line.appendJSONString(head.span(head.authority))
+        } else {
+            line.append("null")
+        }
+        line.append(",\"path\":")
+        line.appendJSONString(head.span(head.targetPath))
+        line.append(head.version.jsonMember)
+        guard route >= 0 else { return line.append("null") }
+        line.append(snapshot.routeNamesInJSON[route])
     }
 }
 
@@ -104,12 +127,12 @@ extension HTTPVersion {
         }
     }
 
-    /// The same as a string of JSON.
-    fileprivate var jsonText: StaticString {
+    /// The same as a member of JSON, up to the value of the next one.
+    fileprivate var jsonMember: StaticString {
         switch self {
-        case .http10: "\"HTTP/1.0\""
-        case .http11: "\"HTTP/1.1\""
-        case .http2: "\"HTTP/2.0\""
+        case .http10: ",\"protocol\":\"HTTP/1.0\",\"route\":"
+        case .http11: ",\"protocol\":\"HTTP/1.1\",\"route\":"
+        case .http2: ",\"protocol\":\"HTTP/2.0\",\"route\":"
         }
     }
 }

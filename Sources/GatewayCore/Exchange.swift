@@ -26,7 +26,9 @@ final class Exchange: ServerExchange {
     /// The route's number, -1 before and without a match.
     private(set) var route = -1
     private(set) var allowed: AllowedMethods?
-    var decisions = DecisionVector()
+    private(set) var decisions = DecisionVector()
+    /// Whether there is one.
+    private(set) var hasDecisions = false
     /// Why the request did not get the answer it was sent for.
     var cause: Cause?
     /// The number of the upstream that answers, -1 before and without one.
@@ -38,8 +40,8 @@ final class Exchange: ServerExchange {
     var upstreamTime: UInt64 = 0
     /// When the request's head was whole, in nanoseconds; 0 where nobody measures.
     private(set) var headAt: UInt64 = 0
-    /// What is worth knowing besides, for the log.
-    var marks = AccessLogMarks()
+    /// What is worth knowing besides, for the log; as `sender`, only ever written whole.
+    private(set) var marks = AccessLogMarks()
     /// Whether nothing more of the request is to come.
     private var requestIsWhole = true
 
@@ -247,7 +249,7 @@ final class Exchange: ServerExchange {
         case .clientClosed:
             if status == 101 { return }
             if cause == nil { cause = .clientClosed }
-            if !wasAborted { marks.insert(.clientGone) }
+            if !wasAborted { mark(.clientGone) }
         case .shuttingDown: fail(.shuttingDown)
         }
     }
@@ -283,7 +285,21 @@ final class Exchange: ServerExchange {
         endpoint = nil
         awaitsBody = false
         bodyAt = 0
-        decisions.reset()
+        if hasDecisions { decisions.reset() }
+        hasDecisions = false
+    }
+
+    /// Remembers what has become of a flag.
+    func keep(_ result: FlagResult, in slot: Int) {
+        decisions.set(result, in: slot)
+        hasDecisions = true
+    }
+
+    /// Notes what is worth knowing.
+    func mark(_ mark: AccessLogMark) {
+        var marks = marks
+        marks.insert(mark)
+        self.marks = marks
     }
 
     /// Adds the calls of a view to the access log's record.
@@ -312,16 +328,11 @@ final class Exchange: ServerExchange {
         if ran == .aggregate { aggregate.countParts(metrics) }
     }
 
-    /// Tells of each call of an upstream, with its number.
-    func eachCall(_ body: (RecordedAttempt, AttemptNote, Int) -> Void) {
+    /// Tells of each call of an upstream, with its number; with a note where another call has taken the attempt's place.
+    func eachCall(_ body: (RecordedAttempt, AttemptNote?, Int) -> Void) {
         switch ran {
         case .nothing: break
-        case .forward:
-            guard attempts > 0 else { return }
-            for (number, note) in forward.earlier.enumerated() { body(forward, note, number + 1) }
-            guard let (hedge, note) = forward.hedgeNote else { return body(forward, forward.note, attempts) }
-            body(forward, forward.note, max(attempts - 1, 1))
-            body(hedge, note, attempts)
+        case .forward: if attempts > 0 { forward.eachCall(of: attempts, body) }
         case .aggregate: aggregate.eachCall(body)
         }
     }
@@ -350,10 +361,10 @@ final class Exchange: ServerExchange {
         case .nothing: return
         case .forward:
             forward.stop()
-            if forward.wasReplaced { marks.insert(.retried) }
+            if forward.wasReplaced { mark(.retried) }
         case .aggregate:
             aggregate.stop()
-            if aggregate.tookSecondConnection { marks.insert(.retried) }
+            if aggregate.tookSecondConnection { mark(.retried) }
         }
         runs = .nothing
         deadline.cancel()
@@ -407,7 +418,7 @@ final class Exchange: ServerExchange {
 
     /// Appends them to the output, which the caller has access to.
     func appendOwnFields(to output: inout ByteBuffer) {
-        if !requestIsWhole { marks.insert(.earlyAnswer) }
+        if !requestIsWhole { mark(.earlyAnswer) }
         appendTraceResponse(to: &output)
         if handlesStrictly {
             // Another client may have taken the view without a part (RFC 7240 §2, §3).

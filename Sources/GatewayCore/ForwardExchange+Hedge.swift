@@ -8,8 +8,15 @@ import Upstreams
 // A second attempt beside a slow first one.
 
 extension ForwardExchange {
-    /// What spans tell of the second attempt.
-    var hedgeNote: (RecordedAttempt, AttemptNote)? { hasHedged ? (hedge, hedge.note) : nil }
+    /// Tells of each of `attempts` calls of an upstream, with its number.
+    func eachCall(of attempts: Int, _ body: (RecordedAttempt, AttemptNote?, Int) -> Void) {
+        if !earlier.isEmpty {
+            for (number, note) in earlier.enumerated() { body(self, note, number + 1) }
+        }
+        if !hasHedged { return body(self, nil, attempts) }
+        body(self, nil, max(attempts - 1, 1))
+        body(hedge, nil, attempts)
+    }
 
     /// Sets the time after which a second attempt is made, where the request is one for that.
     func prepareHedge(_ plan: ForwardPlan) {

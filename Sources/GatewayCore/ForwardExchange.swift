@@ -338,7 +338,7 @@ final class ForwardExchange: RoutedAttempt {
     override func ended() {
         if isDropping { return dropped() }
         succeeded()
-        if fallbackReason != nil { exchange.marks.insert(.fallback) }
+        if fallbackReason != nil { exchange.mark(.fallback) }
         exchange.endResponse(trailers: trailers)
     }
 

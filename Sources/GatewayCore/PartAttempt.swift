@@ -236,7 +236,7 @@ final class PartAttempt: RoutedAttempt {
         succeeded()
         done(.ok)
         if let reason = fallbackReason {
-            exchange.marks.insert(.fallback)
+            exchange.mark(.fallback)
             view.run.answerIsFromElsewhere(number, reason.word)
         }
         if !isWhole { view.run.partFailed(number, PartFailure(.badCoding)) }

@@ -281,7 +281,7 @@ class RoutedAttempt: RecordedAttempt {
 
     /// Keeps what spans tell of an attempt that another one follows.
     private func noteAttempt() {
-        exchange.marks.insert(.retried)
+        exchange.mark(.retried)
         if exchange.isRecorded {
             earlier.append(note)
         }

@@ -25,9 +25,9 @@ struct SpanDesk: ~Copyable {
     /// - Returns: How many spans have gathered, and how many bytes they have.
     mutating func record(
         _ exchange: Exchange, _ head: borrowing RequestHead, _ trace: borrowing TraceContext,
-        _ snapshot: WorkerSnapshot, _ end: Moment
+        _ texts: inout RepeatedTexts, _ snapshot: WorkerSnapshot, _ end: Moment
     ) -> (count: Int, size: Int) {
-        recordServer(exchange, head, trace, snapshot, end)
+        recordServer(exchange, head, trace, &texts, snapshot, end)
         let composition = exchange.compositionSpan
         exchange.eachCall { recordCall($0, $1, $2, head, trace, composition, snapshot, end) }
         if composition.start > 0 { recordComposition(composition, exchange.route, trace, snapshot, end) }
@@ -53,14 +53,14 @@ struct SpanDesk: ~Copyable {
 
     private mutating func recordServer(
         _ exchange: Exchange, _ head: borrowing RequestHead, _ trace: borrowing TraceContext,
-        _ snapshot: WorkerSnapshot, _ end: Moment
+        _ texts: inout RepeatedTexts, _ snapshot: WorkerSnapshot, _ end: Moment
     ) {
         var span = trace.serverSpan
         span.end = end.monotonic
         begin(span, trace, end, parentIsRemote: trace.hasRemoteParent)
         let channel = exchange.channel
         addServer(exchange, head, isSecure: channel?.connection.isSecure == true, snapshot)
-        addRequest(head, snapshot)
+        addRequest(head, &texts, snapshot)
         let identity = exchange.identity
         if let connection = channel?.connection { addClient(identity, connection) }
         if identity.requestID.isEmpty {
@@ -69,11 +69,7 @@ struct SpanDesk: ~Copyable {
             writer.add("banyan.request_id", head.span(identity.requestID))
         }
         if exchange.upstream >= 0 { snapshot.spanBlocks.addServedBy(exchange.upstream, to: &writer) }
-        for slot in 0..<exchange.decisions.count {
-            if let result = exchange.decisions[slot] {
-                addDecision(result, slot, snapshot, at: span.start &+ end.offset)
-            }
-        }
+        if exchange.hasDecisions { addDecisions(of: exchange, snapshot, at: span.start &+ end.offset) }
         if let link = trace.link { writer.addLink(link) }
         endSpan()
     }
@@ -108,31 +104,60 @@ struct SpanDesk: ~Copyable {
     private static let composition = Array("compose".utf8)
 
     private mutating func recordCall(
-        _ call: RecordedAttempt, _ note: AttemptNote, _ number: Int, _ head: borrowing RequestHead,
+        _ call: RecordedAttempt, _ note: AttemptNote?, _ number: Int, _ head: borrowing RequestHead,
         _ trace: borrowing TraceContext, _ composition: TraceSpan, _ snapshot: WorkerSnapshot, _ end: Moment
     ) {
-        var span = note.span
+        if let note {
+            beginCall(note.span, trace, composition, end)
+            addTarget(note.endpoint, note.upstream, of: call, head, snapshot)
+            addMethod(of: call, snapshot)
+            addOutcome(error: note.error, note.span.status, number, snapshot)
+            endCall(call, wasReplaced: note.wasReplaced, note.fallback)
+            return
+        }
+        beginCall(call.span, trace, composition, end)
+        addTarget(call.endpoint, call.upstream, of: call, head, snapshot)
+        if call.span.status == 200, number == 1, call.error == nil, call.method != .other {
+            snapshot.spanBlocks.addGoodCall(call.method, to: &writer)
+        } else {
+            addMethod(of: call, snapshot)
+            addOutcome(error: call.error, call.span.status, number, snapshot)
+        }
+        endCall(call, wasReplaced: call.wasReplaced, call.fallbackReason)
+    }
+
+    private mutating func beginCall(
+        _ span: TraceSpan, _ trace: borrowing TraceContext, _ composition: TraceSpan, _ end: Moment
+    ) {
+        var span = span
         // One that was cut off has no end of its own.
         if span.end == 0 { span.end = end.monotonic }
         if composition.start > 0 { span.parentID = composition.spanID }
         begin(span, trace, end)
-        let isGood = span.status == 200 && number == 1 && note.error == nil && call.method != .other
-        if isGood { snapshot.spanBlocks.addGoodCall(call.method, to: &writer) } else { addMethod(of: call, snapshot) }
-        if let endpoint = note.endpoint {
-            writer.add(madeBefore: endpoint.note.span)
-            scratch.removeAll()
-            scratch.append(endpoint.origin)
-            call.appendPath(of: head, at: endpoint, to: &scratch)
-            addScratch("url.full")
-        } else if note.upstream >= 0 {
-            writer.add("banyan.upstream", snapshot.upstreams[note.upstream].name)
-        }
-        if !isGood { addOutcome(of: note, span.status, number, snapshot) }
+    }
+
+    private mutating func endCall(_ call: RecordedAttempt, wasReplaced: Bool, _ fallback: FallbackReason?) {
         let part = call.partName
         if !part.isEmpty { writer.add("banyan.part", part) }
-        if note.wasReplaced { writer.add("http.request.resend_count", 1) }
-        if let reason = note.fallback { writer.add("banyan.fallback", reason.word) }
+        if wasReplaced { writer.add("http.request.resend_count", 1) }
+        if let fallback { writer.add("banyan.fallback", fallback.word) }
         endSpan()
+    }
+
+    /// Adds who was asked for what.
+    private mutating func addTarget(
+        _ endpoint: Endpoint?, _ upstream: Int, of call: RecordedAttempt, _ head: borrowing RequestHead,
+        _ snapshot: WorkerSnapshot
+    ) {
+        if let endpoint {
+            writer.add(madeBefore: endpoint.note.span)
+            writer.add("url.full") { text in
+                text.append(endpoint.origin)
+                call.appendPath(of: head, at: endpoint, to: &text)
+            }
+        } else if upstream >= 0 {
+            writer.add("banyan.upstream", snapshot.upstreams[upstream].name)
+        }
     }
 
     private mutating func addMethod(of call: RecordedAttempt, _ snapshot: WorkerSnapshot) {
@@ -149,10 +174,10 @@ struct SpanDesk: ~Copyable {
     }
 
     private mutating func addOutcome(
-        of note: AttemptNote, _ status: UInt16, _ number: Int, _ snapshot: WorkerSnapshot
+        error: StaticString?, _ status: UInt16, _ number: Int, _ snapshot: WorkerSnapshot
     ) {
         if status > 0 { snapshot.spanBlocks.addStatus(status, to: &writer) }
-        if let error = note.error {
+        if let error {
             writer.add("error.type", error)
             writer.setFailed()
         } else if status >= 400 {
@@ -191,13 +216,16 @@ struct SpanDesk: ~Copyable {
     }
 
     /// Adds what the request itself says (OpenTelemetry, HTTP server spans).
-    private mutating func addRequest(_ head: borrowing RequestHead, _ snapshot: WorkerSnapshot) {
+    private mutating func addRequest(
+        _ head: borrowing RequestHead, _ texts: inout RepeatedTexts, _ snapshot: WorkerSnapshot
+    ) {
         writer.add("url.path", head.span(head.targetPath))
         if head.hasQuery, snapshot.recording.tellsQuery {
             scratch.removeAll()
             QueryRedaction.append(head.span(head.query), to: &scratch)
             addScratch("url.query")
         }
+        if let repeated = texts.entry(of: head) { return texts.addAttributes(repeated, to: &writer) }
         if head.hasAuthority {
             writer.add("server.address", head.span(head.host))
             if let port = head.port { writer.add("server.port", Int(port)) }
@@ -235,6 +263,13 @@ struct SpanDesk: ~Copyable {
         scratch.appendDecimal(status)
         addScratch("error.type")
         writer.setFailed()
+    }
+
+    private mutating func addDecisions(of exchange: Exchange, _ snapshot: WorkerSnapshot, at time: UInt64) {
+        let decisions = exchange.decisions
+        for slot in 0..<decisions.count {
+            if let result = decisions[slot] { addDecision(result, slot, snapshot, at: time) }
+        }
     }
 
     private mutating func addDecision(_ result: FlagResult, _ slot: Int, _ snapshot: WorkerSnapshot, at time: UInt64) {

@@ -21,7 +21,7 @@ final class SpanRecorder {
     private var timer: ActionTimer?
     /// Whether the timer runs.
     private var isWaiting = false
-    private var desk = SpanDesk()
+    private let desk = LoopCell(SpanDesk())
     private var allowance = SamplingAllowance()
     private let batch: Int
     private let workers: Int
@@ -49,7 +49,7 @@ final class SpanRecorder {
     func mayBegin(rate: Double, at now: UInt64) -> Bool { allowance.take(rate: rate / Double(workers), at: now) }
 
     /// Hands on what has gathered.
-    func flush() { if let queue { desk.hand(to: queue) } }
+    func flush() { if let queue { desk.use { $0.hand(to: queue) } } }
 
     private func timeIsOver() {
         isWaiting = false
@@ -58,12 +58,13 @@ final class SpanRecorder {
 
     /// Records the spans of `exchange`, which has ended at `end`.
     func record(
-        _ exchange: Exchange, _ head: borrowing RequestHead, _ trace: borrowing TraceContext, at end: Moment
+        _ exchange: Exchange, _ head: borrowing RequestHead, _ trace: borrowing TraceContext,
+        _ texts: inout RepeatedTexts, at end: Moment
     ) {
         guard exchange.isRecorded, let snapshot = exchange.snapshot,
             snapshot.recording.keeps(exchange, trace, at: end.monotonic)
         else { return }
-        let (count, size) = desk.record(exchange, head, trace, snapshot, end)
+        let (count, size) = desk.use { $0.record(exchange, head, trace, &texts, snapshot, end) }
         if count >= batch || size >= Self.flushSize {
             flush()
         } else if !isWaiting {

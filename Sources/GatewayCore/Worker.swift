@@ -36,6 +36,8 @@ final class Worker {
     private var pulse: WorkerPulse?
     /// What records the spans of requests.
     let spans: SpanRecorder
+    /// What lines and spans tell again and again.
+    private let texts = LoopCell(RepeatedTexts())
     /// How long answers take to begin.
     var headTimes = HeadTimes()
     private let overload: OverloadState
@@ -96,7 +98,7 @@ final class Worker {
     func decide(_ slot: Int, for exchange: Exchange, _ snapshot: WorkerSnapshot) {
         guard exchange.decisions[slot] == nil, snapshot.slots.indices.contains(slot) else { return }
         let result = decider.decide(snapshot.slots[slot].flag, snapshot.flags, exchange.flagContext, &exchange.trace)
-        exchange.decisions.set(result, in: slot)
+        exchange.keep(result, in: slot)
         metrics.decided(slot, result, snapshot)
     }
 
@@ -119,8 +121,11 @@ final class Worker {
     func tell(
         of exchange: Exchange, _ head: borrowing RequestHead, _ trace: borrowing TraceContext, at end: Moment
     ) {
-        accessLog.write(exchange, head, trace, at: end, isDraining: server.isDraining)
-        spans.record(exchange, head, trace, at: end)
+        texts.use { texts in
+            texts.next()
+            accessLog.write(exchange, head, trace, &texts, at: end, isDraining: server.isDraining)
+            spans.record(exchange, head, trace, &texts, at: end)
+        }
     }
 
     /// Why new requests are refused at this time; nil: they are served.

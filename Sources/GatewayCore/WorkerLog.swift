@@ -43,7 +43,7 @@ extension LogOutput {
 /// The access log of one worker: turns an exchange that has ended into a line, and hands lines on in bunches.
 final class WorkerLog {
     private let sink: LogSink?
-    private var desk = LogDesk()
+    private let desk = LoopCell(LogDesk())
     private var timer: ActionTimer?
     /// Whether the timer runs.
     private var isWaiting = false
@@ -61,12 +61,14 @@ final class WorkerLog {
     /// Uses other settings from the next line on.
     func apply(_ settings: AccessLogSettings?) {
         flush()
-        guard let sink, let settings else { return desk.use(nil) }
-        desk.use(AccessLog(format: settings.format, sampling: settings.sampling, sink: sink))
+        desk.use { [sink] desk in
+            guard let sink, let settings else { return desk.use(nil) }
+            desk.use(AccessLog(format: settings.format, sampling: settings.sampling, sink: sink))
+        }
     }
 
     /// Hands on what has gathered.
-    func flush() { desk.flush() }
+    func flush() { desk.use { $0.flush() } }
 
     private func timeIsOver() {
         isWaiting = false
@@ -75,10 +77,11 @@ final class WorkerLog {
 
     /// Writes the line of `exchange`, which has ended at `end`, while its worker was draining or not.
     func write(
-        _ exchange: Exchange, _ head: borrowing RequestHead, _ trace: borrowing TraceContext, at end: Moment,
-        isDraining: Bool
+        _ exchange: Exchange, _ head: borrowing RequestHead, _ trace: borrowing TraceContext,
+        _ texts: inout RepeatedTexts, at end: Moment, isDraining: Bool
     ) {
-        guard desk.write(exchange, head, trace, at: end, isDraining: isDraining), !isWaiting else { return }
+        let isWritten = desk.use { $0.write(exchange, head, trace, &texts, at: end, isDraining: isDraining) }
+        guard isWritten, !isWaiting else { return }
         isWaiting = true
         timer?.schedule(after: Self.flushTime)
     }
@@ -111,8 +114,8 @@ private struct LogDesk: ~Copyable {
 
     /// Writes the line of an exchange that has ended at `end`; false where it has none.
     mutating func write(
-        _ exchange: Exchange, _ head: borrowing RequestHead, _ trace: borrowing TraceContext, at end: Moment,
-        isDraining: Bool
+        _ exchange: Exchange, _ head: borrowing RequestHead, _ trace: borrowing TraceContext,
+        _ texts: inout RepeatedTexts, at end: Moment, isDraining: Bool
     ) -> Bool {
         guard log != nil else { return false }
         let duration = end.monotonic &- exchange.receivedAt
@@ -137,10 +140,13 @@ private struct LogDesk: ~Copyable {
         fillFigures(from: exchange)
         trace.fill(&record)
         let snapshot = exchange.snapshot ?? exchange.worker.snapshot
-        if exchange.decisions.count > 0 { fillFlags(from: exchange, snapshot) }
+        if exchange.hasDecisions { fillFlags(from: exchange, snapshot) }
         exchange.fillParts(&record)
         if isJSON {
-            log?.appendJSON(record) { field, line in exchange.appendLogText(field, of: head, snapshot, to: &line) }
+            let repeated = texts.entry(of: head)
+            log?.appendJSON(record) { group, line in
+                exchange.appendLogTexts(group, of: head, texts, repeated, snapshot, to: &line)
+            }
         } else {
             exchange.fillTexts(&record, from: head, fields, snapshot)
             log?.append(record)

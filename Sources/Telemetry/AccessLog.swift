@@ -41,7 +41,7 @@ package struct AccessLogSampling: Equatable, Sendable {
 /// The access log of one worker: lines gather in a buffer of its own, and go to the sink many at a time.
 package struct AccessLog: ~Copyable {
     /// Beyond this many bytes the lines go to the sink.
-    package static let flushSize = 65_536
+    package static let flushSize = 262_144
 
     /// How a line looks; ``AccessLogFormat/fields`` tells what a record has to have.
     package let format: AccessLogFormat
@@ -68,9 +68,9 @@ package struct AccessLog: ~Copyable {
     }
 
     /// Writes a line of JSON (``AccessLogFormat/isJSON``) in the same way, whose texts need not stand in `record`: `text`
-    /// appends each, in the order of the members, as a JSON string or null.
+    /// appends those of a group, each with a comma, its name and its value, a JSON string or null.
     package mutating func appendJSON(
-        _ record: borrowing AccessLogRecord, _ text: (_ field: AccessLogField, _ line: inout ByteBuffer) -> Void
+        _ record: borrowing AccessLogRecord, _ text: (_ group: LogTextGroup, _ line: inout ByteBuffer) -> Void
     ) {
         buffer.appendJSONLine(record, dates: &dates, text)
         buffer.append(UInt8(ascii: "\n"))

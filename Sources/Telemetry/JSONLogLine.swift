@@ -1,46 +1,55 @@
 package import ByteBuffers
 
+/// Members of a line that are text and stand side by side, or alone between others.
+package enum LogTextGroup: Sendable {
+    case requestID, request, cause, upstream, userAgent
+
+    /// The members, in their order.
+    package var fields: [AccessLogField] {
+        switch self {
+        case .requestID: [.requestID]
+        case .request: [.client, .method, .host, .path, .protocolVersion, .route]
+        case .cause: [.cause]
+        case .upstream: [.upstream, .upstreamAddress]
+        case .userAgent: [.userAgent]
+        }
+    }
+}
+
 extension ByteBuffer {
     /// Appends `record` as one JSON object without a line end. Every member is in every line; what there is not is null,
     /// and lists without members are `{}` or `[]`.
     mutating func appendJSONLine(_ record: borrowing AccessLogRecord, dates: inout DateText) {
-        appendJSONLine(record, dates: &dates) { field, line in
-            if record.has(field) { line.appendJSONString(record.value(field)) } else { line.append("null") }
+        appendJSONLine(record, dates: &dates) { group, line in
+            for field in group.fields {
+                line.append(",\"")
+                line.append(field.name)
+                line.append("\":")
+                if record.has(field) { line.appendJSONString(record.value(field)) } else { line.append("null") }
+            }
         }
     }
 
-    /// Appends such a line, in which `text` appends the value of each field that is text, in the order of the members: a
-    /// JSON string or null.
+    /// Appends such a line, of which `text` appends what is text: each member of a group with a comma before it, its name
+    /// and its value, a JSON string or null.
     mutating func appendJSONLine(
         _ record: borrowing AccessLogRecord, dates: inout DateText,
-        _ text: (_ field: AccessLogField, _ line: inout ByteBuffer) -> Void
+        _ text: (_ group: LogTextGroup, _ line: inout ByteBuffer) -> Void
     ) {
         append("{\"time\":\"")
         dates.appendTimestamp(nanoseconds: record.time, to: &self)
-        append("\",\"request_id\":")
+        append("\"")
         text(.requestID, &self)
         append(",\"trace_id\":\"")
-        appendHex(record.traceID.high, digits: 16)
-        appendHex(record.traceID.low, digits: 16)
+        append(HexText(record.traceID.high, record.traceID.low))
         append("\",\"span_id\":\"")
-        appendHex(record.spanID, digits: 16)
+        appendHex(record.spanID)
         append("\",\"trace_flags\":\"")
         appendHex(UInt64(record.traceFlags), digits: 2)
-        append("\",\"client\":")
-        text(.client, &self)
-        append(",\"method\":")
-        text(.method, &self)
-        append(",\"host\":")
-        text(.host, &self)
-        append(",\"path\":")
-        text(.path, &self)
-        append(",\"protocol\":")
-        text(.protocolVersion, &self)
-        append(",\"route\":")
-        text(.route, &self)
+        append("\"")
+        text(.request, &self)
         append(",\"status\":")
         appendDecimal(record.status)
-        append(",\"cause\":")
         text(.cause, &self)
         append(",\"bytes_in\":")
         appendDecimal(record.bytesIn)
@@ -48,16 +57,12 @@ extension ByteBuffer {
         appendDecimal(record.bytesOut)
         append(",\"duration_ms\":")
         appendMilliseconds(record.duration)
-        append(",\"upstream\":")
         text(.upstream, &self)
-        append(",\"upstream_address\":")
-        text(.upstreamAddress, &self)
         append(",\"upstream_time_ms\":")
         if let time = record.upstreamTime { appendMilliseconds(time) } else { append("null") }
         append(",\"attempts\":")
         appendDecimal(record.attempts)
         appendLists(of: record)
-        append(",\"user_agent\":")
         text(.userAgent, &self)
         append("}")
     }

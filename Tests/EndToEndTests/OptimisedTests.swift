@@ -65,6 +65,45 @@ extension EndToEnd {
             #expect(rounds.min() == 0, "allocations for 200 requests, three times: \(rounds)")
         }
 
+        /// Everything that keeps an upstream from harm, in front of two servers.
+        private static func guarded() throws -> GatewaySetup {
+            let stub = try stub()
+            let settings = """
+                "retry": {"attempts": 2, "on": ["connect-failure", "reset", "timeout", "502", "503", "504"]},
+                "outlier": {"latency": true}, "breaker": {"scope": "both", "slowAfter": "1s"}, "hedge": {"after": "p99"},
+                "maxRequests": "adaptive", "totalTimeout": "5s"
+                """
+            return GatewaySetup().gateway(#""overload": {"memory": "4GiB", "lag": "10s"}"#).upstream("monolith", stub)
+                .upstream("service", [stub, try Self.stub()], settings)
+                .context(#""tasks": {"off": "monolith", "on": "service", "flag": "on", "fallback": "monolith"}"#)
+                .route(#"{"match": "/{rest...}", "to": "tasks", "idempotencyKey": true}"#)
+        }
+
+        @Test(
+            "Being ready for failures costs a request no allocation",
+            .enabled(if: AllocationCounter.compiler != nil, "needs a C compiler"),
+            arguments: [("GET /tasks/1?a=b", nil), ("POST /tasks", "hello")] as [(String, String?)])
+        func readiness(line: String, body: String?) throws {
+            let folder = try TemporaryFolder()
+            let counter = try AllocationCounter(in: folder)
+            let flags = #"{"flags": {"on": {"state": "ENABLED", "variants": {"on": true}, "defaultVariant": "on"}}}"#
+            let gateway = try GatewayProcess(
+                Self.guarded(), flags: flags, folder: folder, binary: try #require(Binaries.optimised),
+                environment: counter.environment)
+            let client = try gateway.client()
+            func allocations(of requests: Int) throws -> UInt64 {
+                let before = counter.count
+                for _ in 0..<requests {
+                    let answer = try client.exchange(line, ["Idempotency-Key: k"], body: body)
+                    #expect(answer.status == 200 && answer["Banyan-Served-By"] == "service", "\(client.transcript)")
+                }
+                return counter.count - before
+            }
+            _ = try allocations(of: 400)
+            let rounds = try (0..<3).map { _ in try allocations(of: 200) }
+            #expect(rounds.min() == 0, "allocations for 200 requests, three times: \(rounds)")
+        }
+
         @Test(
             "Recording a request's spans costs it no allocation: only handing on a bunch of them does",
             .enabled(if: AllocationCounter.compiler != nil, "needs a C compiler"),
