@@ -30,6 +30,15 @@ package struct Descriptor: ~Copyable {
         return number
     }
 
+    /// A new socket of an address family, for a stream or for datagrams, that never blocks and is closed on exec.
+    ///
+    /// - Returns: nil where the system has none left, or does not know the family.
+    package static func socket(_ family: CInt, isStream: Bool) -> Descriptor? {
+        let type = isStream ? SOCK_STREAM : SOCK_DGRAM
+        let number = Glibc.socket(family, CInt(type.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
+        return number >= 0 ? Descriptor(owning: number) : nil
+    }
+
     /// Accepts a connection from a listening socket, non-blocking and closed on exec, and writes its peer's address (a
     /// `sockaddr` of its family) to `peer`.
     ///

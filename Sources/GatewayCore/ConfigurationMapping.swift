@@ -85,11 +85,11 @@ extension UpstreamDefinition {
         self.init(
             name: section.name,
             servers: section.activeServers.map { server in
-                var own = Server(
-                    address: EndpointAddress(
-                        isSecure: server.url.isSecure, host: server.url.host.bare, port: server.url.port,
-                        tls: server.url.isSecure ? tls : UpstreamTLS(), carrier: UpstreamCarrier(section)),
-                    weight: server.weight, pathPrefix: server.url.prefix)
+                var address = EndpointAddress(
+                    isSecure: server.url.isSecure, host: server.url.host.bare, port: server.url.port,
+                    tls: server.url.isSecure ? tls : UpstreamTLS(), carrier: UpstreamCarrier(section))
+                address.isService = server.url.isService
+                var own = Server(address: address, weight: server.weight, pathPrefix: server.url.prefix)
                 own.isInOwnZone = zone != nil && server.zone == zone
                 return own
             },
@@ -97,6 +97,14 @@ extension UpstreamDefinition {
         resolveInterval = section.resolveInterval.value
         rules = UpstreamRules(section)
         health = section.health.map { HealthCheck($0, of: section) }
+    }
+}
+
+extension NameServers {
+    /// The name server of `gateway.resolver`; nil for the system's resolver.
+    init?(_ gateway: GatewaySection) {
+        guard let resolver = gateway.resolver else { return nil }
+        self.init([Address(host: resolver.host.description, port: resolver.port)])
     }
 }
 

@@ -15,6 +15,7 @@ final class ExportLoop {
     private let envelope: OTLPEnvelope
     private let upstreams: UpstreamSet
     private var upstream: Upstream?
+    private let discovery: Discovery
     /// Where spans are printed, if they are.
     private var output: LogSink?
     private let log: Logger
@@ -49,6 +50,7 @@ final class ExportLoop {
             throw EventLoopError(outOfMemoryDoing: "set up libcurl")
         }
         self.loop = loop
+        discovery = try Discovery(loop: loop)
         self.queue = queue
         self.settings = settings
         self.upstreams = upstreams
@@ -56,7 +58,11 @@ final class ExportLoop {
         self.random = random
         envelope = OTLPEnvelope(attributes: settings.resource, scope: "banyan", version: ExportLoop.version)
         if let target {
-            upstream = upstreams.apply([target.definition], bounds: [UpstreamBounds(connections: 1)]).first
+            let bounds = [UpstreamBounds(connections: 1)]
+            upstream = upstreams.apply(discovery.use([target.definition]), bounds: bounds).first
+            discovery.changed = { [unowned self] in
+                upstream = upstreams.apply(discovery.definitions, bounds: bounds).first
+            }
             let attempt = ExportAttempt(path: target.path, headers: settings.headers) { [unowned self] in finished($0) }
             attempt.timeouts.head = settings.timeout
             attempt.timeouts.idle = settings.timeout

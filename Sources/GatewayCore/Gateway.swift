@@ -41,6 +41,7 @@ package final class Gateway {
     private let budget: DescriptorBudget
     private let overload = OverloadState()
     private let overloadWatch: OverloadWatch
+    private let discovery: Discovery
     private let changesWakeup: Wakeup
     /// What is counted.
     package let metrics = GatewayMetrics()
@@ -112,6 +113,7 @@ package final class Gateway {
             let watch = UpstreamWatch(loop: loop, boards: boards, changes: changes, log: log)
             told.tell = { [unowned watch] in watch.tell() }
             self.watch = watch
+            discovery = try Discovery(loop: loop)
         } catch {
             throw StartError(message: error.description, exitCode: 70)
         }
@@ -123,6 +125,8 @@ package final class Gateway {
         signal(SIGPIPE, SIG_IGN)
         let count = max(workerCount ?? loaded.configuration.gateway.workers ?? Self.processorCount, 1)
         budget = DescriptorBudget(raisingLimitFor: count)
+        discovery.tell = { [watch] in watch.tell($0) }
+        discovery.changed = { [unowned self] in serversChanged() }
         let wanted = loaded.configuration.gateway.limits.connections
         if wanted > budget.connectionsPerWorker {
             log.warning(
@@ -217,9 +221,7 @@ package final class Gateway {
         }
         useUpstreams(of: loaded)
         for worker in workers {
-            let snapshot = loaded.snapshot(generation: generation, boards: boards, listeners: listeners)
-            metrics.number(snapshot)
-            guard worker.start(snapshot, accessLog, spans) else {
+            guard worker.start(snapshot(), accessLog, spans) else {
                 log.critical("no thread could be started")
                 return 70
             }
@@ -235,13 +237,34 @@ package final class Gateway {
 
     /// Makes what all workers share of upstreams fit a configuration, before they get it.
     private func useUpstreams(of configuration: LoadedConfiguration) {
-        let definitions = configuration.upstreamDefinitions
+        let definitions = discovery.use(
+            configuration.upstreamDefinitions, servers: NameServers(configuration.configuration.gateway))
         let gateway = configuration.configuration.gateway
         boards.descriptors.most = budget.upstreams(besides: gateway.limits.connections)
-        boards.use(definitions)
-        watch.use(definitions, bounds: configuration.configuration.upstreams.map { boards.bounds(for: $0) })
-        prober.use(definitions)
         overloadWatch.use(memory: gateway.overload?.memory?.bytes)
+        tell(definitions)
+    }
+
+    /// Tells those that watch upstreams, in the order of the configuration in force.
+    private func tell(_ definitions: [UpstreamDefinition]) {
+        boards.use(definitions)
+        watch.use(definitions, bounds: loaded.configuration.upstreams.map { boards.bounds(for: $0) })
+        if !isDraining { prober.use(definitions) }
+    }
+
+    /// Names stand for other servers than before: all that knows of upstreams is told, and what routes there are stays.
+    private func serversChanged() {
+        let definitions = discovery.definitions
+        tell(definitions)
+        for worker in workers { worker.mailbox.send(.endpoints(definitions)) }
+    }
+
+    /// A snapshot of the configuration in force for one worker.
+    private func snapshot() -> WorkerSnapshot {
+        let snapshot = loaded.snapshot(generation: generation, boards: boards, listeners: listeners)
+        snapshot.use(discovery.definitions)
+        metrics.number(snapshot)
+        return snapshot
     }
 
     /// What was recorded last is exported within what is left of the drain time, for which at least a moment is allowed.
@@ -388,9 +411,7 @@ package final class Gateway {
         generation += 1
         useUpstreams(of: loaded)
         for worker in workers {
-            let snapshot = loaded.snapshot(generation: generation, boards: boards, listeners: listeners)
-            metrics.number(snapshot)
-            worker.mailbox.send(.apply(SnapshotBox(snapshot)))
+            worker.mailbox.send(.apply(SnapshotBox(snapshot())))
         }
     }
 

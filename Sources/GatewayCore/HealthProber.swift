@@ -37,7 +37,8 @@ final class HealthProber {
             let board = boards.board(named: definition.name)
             let tally = tallies[definition.name] ?? HealthTally()
             tallies[definition.name] = tally
-            for (server, endpoint) in zip(definition.servers, board.boards(of: definition.servers)) {
+            for (server, endpoint) in zip(definition.servers, board.boards(of: definition.servers))
+            where !server.address.candidates.isEmpty {
                 let key = HealthTarget.Key(upstream: definition.name, server: server)
                 // A server that stands in the list twice is one endpoint.
                 if next[key] != nil { continue }
@@ -50,7 +51,7 @@ final class HealthProber {
         }
         for (key, target) in targets where next[key] !== target { target.stop() }
         targets = next
-        connect(order, resolvingEvery: definitions)
+        connect(order)
         for (index, target) in newcomers.enumerated() {
             target.begin(index: index, of: newcomers.count, random: random.next())
         }
@@ -60,16 +61,14 @@ final class HealthProber {
     func stop() { use([]) }
 
     /// Gives each target the way to its server.
-    private func connect(_ order: [HealthTarget], resolvingEvery definitions: [UpstreamDefinition]) {
+    private func connect(_ order: [HealthTarget]) {
         if upstreams == nil, !order.isEmpty {
             upstreams = UpstreamSet(loop: loop)
             if upstreams == nil { log.error("servers are not asked whether they are well: libcurl has no memory") }
         }
         guard let upstreams else { return }
-        let intervals = Dictionary(definitions.map { ($0.name, $0.resolveInterval) }) { first, _ in first }
         let ways = order.map { target in
-            var way = target.definition
-            way.resolveInterval = intervals[target.key.upstream] ?? way.resolveInterval
+            let way = target.definition
             target.way.use(way.servers, at: loop.now)
             return way
         }

@@ -41,8 +41,10 @@ extension UpstreamRules {
     /// The rules of `section`.
     init(_ section: UpstreamSection) {
         self.init()
-        // Where there is one server only, nobody could be asked in its place.
-        if section.activeServers.count > 1 { outlier = section.outlier.map { OutlierDetector($0) } }
+        // Where there is one server only, nobody could be asked in its place; a name may turn out to be several.
+        if section.activeServers.count > 1 || section.activeServers.contains(where: { $0.url.isName }) {
+            outlier = section.outlier.map { OutlierDetector($0) }
+        }
         if let breaker = section.breaker {
             self.breaker = CircuitBreaker(breaker)
             switch breaker.scope {

@@ -46,7 +46,6 @@ struct SnapshotCompiler {
     ///   - generation: counts the configurations.
     ///   - boards: what all workers share of upstreams.
     mutating func compile(generation: Int, boards: BoardRegistry) -> WorkerSnapshot {
-        refuseServices()
         let table = compileRoutes()
         let actions = configuration.routes.enumerated().map { index, route in compile(route, table.captures[index]) }
         let gateway = configuration.gateway
@@ -64,15 +63,6 @@ struct SnapshotCompiler {
                 traceResponse: TraceResponsePlan(configuration),
                 listeners: listeners,
                 settings: configuration.upstreams.map { settings(for: $0, boards) }))
-    }
-
-    /// Servers that SRV records name are read, and nobody looks those up yet.
-    private mutating func refuseServices() {
-        for upstream in configuration.upstreams {
-            let isNamed = (upstream.servers + upstream.pools.flatMap(\.servers)).contains { $0.url.isService }
-            guard isNamed else { continue }
-            report(["upstreams", upstream.name], "servers by SRV records are not supported yet: name each server")
-        }
     }
 
     // MARK: - Routes

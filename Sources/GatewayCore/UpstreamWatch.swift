@@ -52,6 +52,9 @@ final class UpstreamWatch {
     func use(_ definitions: [UpstreamDefinition], bounds: [UpstreamBounds]) {
         let now = loop.now
         let known = Dictionary(watched.map { ($0.definition.name, $0) }) { first, _ in first }
+        for definition in definitions {
+            if let before = known[definition.name]?.definition { tellServers(of: definition, before: before) }
+        }
         watched = zip(definitions, bounds).map { definition, bounds in
             var sweepAt = UInt64.max
             if let detector = definition.rules.outlier {
@@ -117,6 +120,40 @@ final class UpstreamWatch {
         let (changes, dropped) = changes.take()
         for change in changes { tell(change) }
         if dropped > 0 { log.warning("more changes of upstreams than are told", metadata: ["dropped": "\(dropped)"]) }
+    }
+
+    /// Tells of what became of a name.
+    func tell(_ event: DiscoveryEvent) {
+        switch event {
+        case .lost(let name): log.warning("name not found: what is known of it stays", metadata: ["name": "\(name)"])
+        case .found(let name): log.info("name found again", metadata: ["name": "\(name)"])
+        }
+    }
+
+    /// Tells of servers that came or went.
+    private func tellServers(of definition: UpstreamDefinition, before: UpstreamDefinition) {
+        let old = Self.places(before)
+        let new = Self.places(definition)
+        guard old != new else { return }
+        log.info(
+            "servers of an upstream changed",
+            metadata: Self.place(
+                definition.name, nil,
+                [
+                    "servers": "\(new.count)", "added": "\(Self.list(new.subtracting(old)))",
+                    "removed": "\(Self.list(old.subtracting(new)))",
+                ]))
+    }
+
+    /// The addresses of those servers that have one.
+    private static func places(_ definition: UpstreamDefinition) -> Set<String> {
+        Set(definition.servers.filter { !$0.address.candidates.isEmpty }.map(\.address.text))
+    }
+
+    private static func list(_ places: Set<String>) -> String {
+        let most = 16
+        let text = places.sorted().prefix(most).joined(separator: " ")
+        return places.count > most ? "\(text) and \(places.count - most) more" : text
     }
 
     private func tell(_ change: UpstreamChange) {

@@ -159,6 +159,9 @@ final class Worker {
             switch command {
             case .apply(let box):
                 if let next = box.take() { apply(next) }
+            case .endpoints(let definitions):
+                snapshot.use(definitions)
+                snapshot.install(on: upstreams)
             case .drain(let milliseconds, let lettingGo):
                 server.drain(timeout: milliseconds, lettingGo: lettingGo) { [unowned self] in
                     upstreams.retire()
@@ -239,6 +242,8 @@ final class WorkerMailbox: Sendable {
     enum Command: Sendable {
         /// To use another configuration from the next request on.
         case apply(SnapshotBox)
+        /// To use other servers of the same upstreams from the next request on.
+        case endpoints([UpstreamDefinition])
         /// To end within so many milliseconds, and whether another process goes on with the listening sockets.
         case drain(UInt64, lettingGo: Bool)
     }

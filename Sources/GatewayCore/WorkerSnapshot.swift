@@ -8,7 +8,8 @@ import Upstreams
 
 /// One configuration, compiled, as one worker uses it.
 ///
-/// Immutable once its worker has installed it; requests in flight keep the one that they began with. Each worker has a
+/// But for the servers of its upstreams, whose names may come to stand for others, it is immutable once its worker has
+/// installed it; requests in flight keep the one that they began with. Each worker has a
 /// copy of its own, so that no reference count is shared on the way of a request.
 final class WorkerSnapshot {
     /// Counts the configurations since the start, from 1.
@@ -53,7 +54,7 @@ final class WorkerSnapshot {
     var metricNumbers = MetricNumbers()
     private let listeners: [ListenerPlan]
     private let edges: [EdgePolicy]
-    private let settings: [UpstreamSettings]
+    private var settings: [UpstreamSettings]
     /// The answer to `OPTIONS *`.
     let aboutServer = RespondPlan(
         bodyLimit: 0, status: 204, lines: Array("Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n".utf8),
@@ -89,6 +90,14 @@ final class WorkerSnapshot {
         protocols = parts.listeners.map(\.protocols)
         balancers = parts.listeners.map { $0.announcesClients ? parts.identity.trusted : nil }
         settings = parts.settings
+    }
+
+    /// Takes the servers that the names of the configuration stand for at this moment; ``install(on:)`` follows.
+    func use(_ definitions: [UpstreamDefinition]) {
+        let known = Dictionary(definitions.map { ($0.name, $0) }) { first, _ in first }
+        for index in settings.indices {
+            if let definition = known[settings[index].definition.name] { settings[index].definition = definition }
+        }
     }
 
     /// Makes the upstreams of `set` fit this configuration.

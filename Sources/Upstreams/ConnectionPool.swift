@@ -10,12 +10,9 @@ final class ConnectionPool: EndpointPool {
     private var opening: [PendingConnection] = []
     private var open = 0
 
-    init(
-        address: EndpointAddress, resolver: EndpointResolver, loop: EventLoop, curl: ConnectMulti,
-        bounds: UpstreamBounds
-    ) {
+    init(address: EndpointAddress, loop: EventLoop, curl: ConnectMulti, bounds: UpstreamBounds) {
         self.curl = curl
-        super.init(address: address, resolver: resolver, loop: loop, bounds: bounds)
+        super.init(address: address, loop: loop, bounds: bounds)
     }
 
     deinit {
@@ -52,15 +49,6 @@ final class ConnectionPool: EndpointPool {
 
     /// Opens as many connections as there are requests waiting, as far as the bounds allow.
     override func openForWaiting() {
-        guard waiting.count > opening.count else { return }
-        let candidates: [String]
-        switch resolver.state {
-        case .pending: return
-        case .failed:
-            failWaiting(.dnsFailed)
-            return
-        case .known(let addresses): candidates = addresses
-        }
         while waiting.count > opening.count {
             guard bounds.takeConnection(descriptors: descriptorsEach) else {
                 waitForPlace()
@@ -96,7 +84,7 @@ final class ConnectionPool: EndpointPool {
 
     /// Takes a connection back that can carry another request.
     func release(_ connection: UpstreamConnection) {
-        guard resolver.includes(connection.peer), !isRetired else {
+        guard !isRetired else {
             connection.close()
             return
         }
@@ -125,13 +113,6 @@ final class ConnectionPool: EndpointPool {
         while let connection = idle.popLast() { connection.close() }
     }
 
-    /// Closes idle connections to addresses that the host no longer has, and serves those who waited for an address.
-    override func addressesChanged() {
-        let strangers = idle.filter { !resolver.includes($0.peer) }
-        idle.removeAll { !resolver.includes($0.peer) }
-        for connection in strangers { connection.close() }
-        openForWaiting()
-    }
 }
 
 /// A connection that is being opened for a pool.

@@ -41,7 +41,6 @@ package final class Endpoint {
     private var underWay = 0
     private var begun: UInt64 = 0
     let bounds: UpstreamBounds
-    let resolver: EndpointResolver
     let pool: EndpointPool
 
     init(
@@ -63,18 +62,20 @@ package final class Endpoint {
         textInJSON = quoted.withUnsafeBytes { Array($0) }
         host = Array(server.address.host.utf8)
         isHTTP2 = server.address.carrier == .http2 || server.address.carrier == .http2Transfers
-        resolver = EndpointResolver(host: server.address.host, loop: loop)
         let address = server.address
+        if address.candidates.isEmpty {
+            pool = UnresolvedPool(address: address, loop: loop, bounds: bounds)
+            return
+        }
         switch address.carrier {
         case .connection:
-            pool = ConnectionPool(address: address, resolver: resolver, loop: loop, curl: curl, bounds: bounds)
+            pool = ConnectionPool(address: address, loop: loop, curl: curl, bounds: bounds)
         case .http2:
-            pool = HTTP2UpstreamPool(address: address, resolver: resolver, loop: loop, curl: curl, bounds: bounds)
+            pool = HTTP2UpstreamPool(address: address, loop: loop, curl: curl, bounds: bounds)
         case .transfers, .http2Transfers:
             let isHTTP2 = address.carrier == .http2Transfers
-            pool = TransferPool(address: address, isHTTP2: isHTTP2, resolver: resolver, loop: loop, bounds: bounds)
+            pool = TransferPool(address: address, isHTTP2: isHTTP2, loop: loop, bounds: bounds)
         }
-        resolver.changed = { [unowned pool] in pool.addressesChanged() }
     }
 
     func attemptBegan() {
@@ -85,6 +86,12 @@ package final class Endpoint {
 
     /// The head of an answer has come after so many nanoseconds.
     func measured(_ nanoseconds: UInt64) { upstreamBoard.measured(nanoseconds: nanoseconds, live: bounds.live) }
+
+    /// An attempt goes on at another endpoint.
+    func attemptLeft() {
+        underWay -= 1
+        board.attemptEnded()
+    }
 
     /// An attempt has ended with `outcome`, after so many milliseconds.
     func attemptEnded(
@@ -99,7 +106,10 @@ package final class Endpoint {
     }
 
     /// No new requests come: idle connections are closed, others when their request has ended.
-    func retire() {
+    ///
+    /// - Parameter successors: the endpoints that take its place.
+    func retire(for successors: [Endpoint] = []) {
         pool.retire()
+        pool.handOver(to: successors)
     }
 }

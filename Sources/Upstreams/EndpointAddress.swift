@@ -2,9 +2,17 @@
 package struct EndpointAddress: Hashable, Sendable {
     /// Whether the connection is encrypted.
     package var isSecure: Bool
-    /// Host name or address, an IPv6 address without brackets.
+    /// Host name or address, an IPv6 address without brackets: what `Host` fields, SNI and certificates are about.
     package var host: String
+    /// 0 for a service.
     package var port: UInt16
+    /// Whether ``host`` is the name of SRV records, which know hosts and ports.
+    package var isService = false
+    /// Where it is connected to where the host is a name, in numbers: the first one, or another one that stands in for it
+    /// when that does not answer. Empty as long as the name has not been looked up.
+    package var numbers: [String] = []
+    /// Whether the name was looked up in vain.
+    package var isWithoutAddress = false
     /// TLS settings; ignored in clear.
     package var tls: UpstreamTLS
     /// How requests are carried to it.
@@ -30,8 +38,18 @@ package struct EndpointAddress: Hashable, Sendable {
         return isDefault ? urlHost : "\(urlHost):\(port)"
     }
 
-    /// Host and port, for logs and tables.
-    package var text: String { "\(urlHost):\(port)" }
+    /// What is connected to, in numbers; empty where that is not known.
+    package var candidates: [String] {
+        if !numbers.isEmpty { return numbers }
+        return NumericHost.isNumeric(host) ? [host] : []
+    }
+
+    /// Address and port, for logs and tables; the name as long as its address is not known.
+    package var text: String {
+        if isService { return host }
+        guard let number = numbers.first else { return "\(urlHost):\(port)" }
+        return number.contains(":") ? "[\(number)]:\(port)" : "\(number):\(port)"
+    }
 }
 
 /// How requests are carried to a server.

@@ -5,7 +5,8 @@ import HTTPMessage
 /// say what a connection is.
 class EndpointPool {
     final let address: EndpointAddress
-    final let resolver: EndpointResolver
+    /// Where connections are opened to, in numbers.
+    final let candidates: [String]
     final let loop: EventLoop
     final let bounds: UpstreamBounds
     private(set) final var waiting: [UpstreamAttempt] = []
@@ -20,9 +21,9 @@ class EndpointPool {
     /// How often a waiting request looks for a place that another worker has given back.
     private static let retryTime: UInt64 = 20
 
-    init(address: EndpointAddress, resolver: EndpointResolver, loop: EventLoop, bounds: UpstreamBounds) {
+    init(address: EndpointAddress, loop: EventLoop, bounds: UpstreamBounds) {
         self.address = address
-        self.resolver = resolver
+        candidates = address.candidates
         self.loop = loop
         self.bounds = bounds
     }
@@ -49,8 +50,8 @@ class EndpointPool {
     /// Closes what is idle; what is in use is closed when its request has ended.
     func retire() {}
 
-    /// The host has other addresses now, or none.
-    func addressesChanged() {}
+    /// `endpoints` take its place.
+    func handOver(to endpoints: [Endpoint]) {}
 
     // MARK: - Waiting
 
@@ -58,6 +59,13 @@ class EndpointPool {
     final func limitWait(of attempt: UpstreamAttempt) {
         let (deadline, overflow) = loop.now.addingReportingOverflow(attempt.timeouts.connect)
         attempt.waitDeadline = overflow ? .max : deadline
+    }
+
+    /// Has an attempt that has waited elsewhere wait no longer than it would have there.
+    final func shortenWait(of attempt: UpstreamAttempt, to deadline: UInt64) {
+        guard deadline < attempt.waitDeadline, waiting.contains(where: { $0 === attempt }) else { return }
+        attempt.waitDeadline = deadline
+        scheduleExpiry()
     }
 
     /// Has the attempt wait for a connection, its turn last.
@@ -73,7 +81,7 @@ class EndpointPool {
     /// A request that must wait for somebody else's connection, because no more may be opened, counts as pending; one
     /// for which a connection is being opened, or a name looked up, does not.
     private final func countAsPending(_ attempt: UpstreamAttempt) {
-        guard case .known = resolver.state, waiting.count > promised,
+        guard waiting.count > promised,
             let index = waiting.lastIndex(where: { $0 === attempt })
         else { return }
         if bounds.takePending() {
@@ -129,11 +137,6 @@ class EndpointPool {
             bounds.givePending()
         }
         attempt.isCountedAsPending = false
-    }
-
-    /// Fails all that wait.
-    final func failWaiting(_ failure: UpstreamFailure) {
-        while let attempt = nextWaiting() { attempt.fail(failure) }
     }
 
     /// Looks again after a while whether a connection may be opened.

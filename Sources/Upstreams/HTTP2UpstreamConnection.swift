@@ -344,7 +344,7 @@ final class HTTP2UpstreamConnection: HTTP2Session, LoopClient, SocketClient {
         guard opening == nil else { return }
         if hasRoom { pool.hasRoom(self) }
         guard streams.isEmpty, !isClosed else { return }
-        if takesNoMore || pool.isRetired || !pool.resolver.includes(peer) { return close() }
+        if takesNoMore || pool.isRetired { return close() }
         if output.isEmpty { output.removeAll(keeping: 4_096) }
         if timer?.isScheduled == false { timer?.schedule(after: EndpointPool.idleTime) }
     }

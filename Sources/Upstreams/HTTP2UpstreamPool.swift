@@ -25,12 +25,9 @@ final class HTTP2UpstreamPool: EndpointPool {
     /// Streams that are kept for the next requests.
     private static let mostSpare = 128
 
-    init(
-        address: EndpointAddress, resolver: EndpointResolver, loop: EventLoop, curl: ConnectMulti,
-        bounds: UpstreamBounds
-    ) {
+    init(address: EndpointAddress, loop: EventLoop, curl: ConnectMulti, bounds: UpstreamBounds) {
         self.curl = curl
-        super.init(address: address, resolver: resolver, loop: loop, bounds: bounds)
+        super.init(address: address, loop: loop, bounds: bounds)
     }
 
     deinit {
@@ -80,15 +77,6 @@ final class HTTP2UpstreamPool: EndpointPool {
         {
             forget(attempt)
             connection.begin(attempt)
-        }
-        guard waiting.count > promised else { return }
-        let candidates: [String]
-        switch resolver.state {
-        case .pending: return
-        case .failed:
-            failWaiting(.dnsFailed)
-            return
-        case .known(let addresses): candidates = addresses
         }
         while waiting.count > promised {
             guard bounds.takeConnection(descriptors: descriptorsEach) else {
@@ -169,13 +157,6 @@ final class HTTP2UpstreamPool: EndpointPool {
         isRetired = true
         for connection in connections where connection.isIdle { connection.close() }
         spare.removeAll()
-    }
-
-    /// Closes connections to addresses that the host no longer has, when their requests have ended, and serves those who
-    /// waited for an address.
-    override func addressesChanged() {
-        for connection in connections where !resolver.includes(connection.peer) { connection.takeNoMore() }
-        openForWaiting()
     }
 
     // MARK: - Streams

@@ -209,7 +209,7 @@ final class TransferLane: CurlMulti, LoopClient {
             if hasRoom { pool.hasRoom(self) }
             return
         }
-        if isEnding || !isConnected || pool.isRetired || !pool.resolver.includes(peer) {
+        if isEnding || !isConnected || pool.isRetired {
             close()
         } else {
             timer?.schedule(after: EndpointPool.idleTime)

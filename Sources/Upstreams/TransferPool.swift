@@ -15,11 +15,9 @@ final class TransferPool: EndpointPool {
     /// Transfers that are kept for the next requests.
     private static let mostSpare = 256
 
-    init(
-        address: EndpointAddress, isHTTP2: Bool, resolver: EndpointResolver, loop: EventLoop, bounds: UpstreamBounds
-    ) {
+    init(address: EndpointAddress, isHTTP2: Bool, loop: EventLoop, bounds: UpstreamBounds) {
         self.isHTTP2 = isHTTP2
-        super.init(address: address, resolver: resolver, loop: loop, bounds: bounds)
+        super.init(address: address, loop: loop, bounds: bounds)
     }
 
     override var idleCount: Int { lanes.count { $0.isIdle } }
@@ -35,7 +33,7 @@ final class TransferPool: EndpointPool {
                 begin(attempt, on: lane, connectingTo: nil)
                 return
             }
-            if case .known(let addresses) = resolver.state, openLane(for: attempt, addresses) { return }
+            if openLane(for: attempt) { return }
         } else if let lane = nextLane(for: attempt) {
             begin(attempt, on: lane, connectingTo: nil)
             return
@@ -53,16 +51,9 @@ final class TransferPool: EndpointPool {
                 begin(attempt, on: lane, connectingTo: nil)
                 continue
             }
-            switch resolver.state {
-            case .pending: return
-            case .failed:
-                failWaiting(.dnsFailed)
+            guard openLane(for: attempt) else {
+                waitForPlace()
                 return
-            case .known(let addresses):
-                guard openLane(for: attempt, addresses) else {
-                    waitForPlace()
-                    return
-                }
             }
         }
     }
@@ -81,7 +72,7 @@ final class TransferPool: EndpointPool {
         return nil
     }
 
-    private func openLane(for attempt: UpstreamAttempt, _ addresses: [String]) -> Bool {
+    private func openLane(for attempt: UpstreamAttempt) -> Bool {
         guard bounds.takeConnection(descriptors: descriptorsEach) else { return false }
         forget(attempt)
         guard let lane = TransferLane(pool: self) else {
@@ -91,7 +82,7 @@ final class TransferPool: EndpointPool {
         }
         lanes.append(lane)
         hasRoom(lane, isNew: true)
-        begin(attempt, on: lane, connectingTo: addresses)
+        begin(attempt, on: lane, connectingTo: candidates)
         return true
     }
 
@@ -135,16 +126,8 @@ final class TransferPool: EndpointPool {
 
     override func retire() {
         isRetired = true
-        closeIdle { _ in true }
+        for lane in lanes where lane.isIdle { lane.close() }
         spare.removeAll()
     }
 
-    override func addressesChanged() {
-        closeIdle { !self.resolver.includes($0.peer) }
-        openForWaiting()
-    }
-
-    private func closeIdle(where isMeant: (TransferLane) -> Bool) {
-        for lane in lanes where lane.isIdle && isMeant(lane) { lane.close() }
-    }
 }

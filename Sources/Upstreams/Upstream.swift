@@ -22,7 +22,7 @@ package struct UpstreamDefinition: Sendable {
     package var name: String
     package var servers: [Server]
     package var policy: LoadBalancer.Policy
-    /// How often the servers' names are looked up again, in milliseconds.
+    /// How often the servers' names are looked up again where the answer does not say, in milliseconds.
     package var resolveInterval: UInt64 = 30_000
     /// How it is kept from harm.
     package var rules = UpstreamRules()
@@ -93,7 +93,6 @@ package final class Upstream {
             let key = EndpointKey(upstream: definition.name, server: server)
             let old = known[key].flatMap { $0.bounds === bounds && $0.board === figures ? $0 : nil }
             let endpoint = old ?? Endpoint(server, loop: loop, curl: curl, bounds: bounds, board: figures, of: board)
-            endpoint.resolver.interval = definition.resolveInterval
             endpoint.rules = definition.rules
             return endpoint
         }
@@ -243,7 +242,9 @@ package final class UpstreamSet {
                 current[EndpointKey(upstream: upstream.definition.name, server: endpoint.server)] = endpoint
             }
         }
-        for (key, endpoint) in endpoints where current[key] !== endpoint { endpoint.retire() }
+        for (key, endpoint) in endpoints where current[key] !== endpoint {
+            endpoint.retire(for: upstreams.first { $0.definition.name == key.upstream }?.endpoints ?? [])
+        }
         endpoints = current
         return upstreams
     }

@@ -269,6 +269,16 @@ open class UpstreamAttempt {
         endpoint.attemptBegan()
     }
 
+    /// It waits at another endpoint from now on.
+    final func move(to endpoint: Endpoint, number: Int) {
+        target?.attemptLeft()
+        target = endpoint
+        report.number = number
+        // It was let pass by another breaker, which hears no more of it.
+        report.tickets.endpoint = nil
+        endpoint.attemptBegan()
+    }
+
     /// The protocol was switched: bytes of the new one may be sent, and cannot be sent again.
     final func beginTunnel() {
         bodyHasEnded = false

@@ -62,14 +62,6 @@ extension EndToEnd {
             }
         }
 
-        @Test("Servers that SRV records name are refused, as nobody would look them up")
-        func services() throws {
-            let setup = Self.setup.upstream("found", url: "srv+http://_found._tcp.example")
-            let (code, output, errors) = try banyan("check", setup: setup)
-            #expect(code == 78 && errors.contains("/upstreams/found"), "\(output)\n\(errors)")
-            #expect(errors.contains("not supported yet"), "\(errors)")
-        }
-
         @Test("explain tells route, decision with its bucket, upstream and parts, and asks no upstream")
         func explain() throws {
             let stub = try StubUpstream.saying("never asked")

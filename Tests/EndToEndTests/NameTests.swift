@@ -1,46 +1,10 @@
 import Foundation
-import Synchronization
 import Testing
 
 extension EndToEnd {
     /// A server whose name gets another address while requests run, and then none at all (security §3).
     @Suite(.enabled(if: MountNamespace.isPermitted, "a mount namespace of its own is not permitted here"))
     struct Names {
-        /// Sends requests one after the other until it is told to end, and notes each that was not answered with 200.
-        private final class Load: Sendable {
-            private let state = Mutex((ends: false, running: 0, answered: 0, failures: [String]()))
-
-            init(_ place: SocketPlace, clients: Int) {
-                state.withLock { $0.running = clients }
-                for number in 0..<clients {
-                    Thread { [self] in
-                        do {
-                            let client = try RawClient(place)
-                            while !state.withLock({ $0.ends }) {
-                                let answer = try client.exchange("POST /load/\(number)", body: "x")
-                                state.withLock { state in
-                                    state.answered += 1
-                                    if answer.status != 200 { state.failures.append("\(answer)") }
-                                }
-                            }
-                        } catch {
-                            state.withLock { $0.failures.append("\(error)") }
-                        }
-                        state.withLock { $0.running -= 1 }
-                    }.start()
-                }
-            }
-
-            var answered: Int { state.withLock { $0.answered } }
-
-            /// Ends it, and gives what failed.
-            func end() throws -> [String] {
-                state.withLock { $0.ends = true }
-                try eventually("the clients end") { state.withLock { $0.running } == 0 }
-                return state.withLock { $0.failures }
-            }
-        }
-
         /// Overwrites the file where it is: a new one in its place would not be seen through the mount.
         private func write(_ text: String, into path: String) throws {
             let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
@@ -73,7 +37,7 @@ extension EndToEnd {
                 .route(#"{"match": "/{rest...}", "to": "moving"}"#)
             let gateway = try GatewayProcess(
                 setup, folder: folder, after: #"exec unshare -m /bin/sh -c '\#(mounts) && exec "$@"' sh "$@""#)
-            let load = Load(gateway.place, clients: 4)
+            let load = ClientLoad(gateway.place, clients: 4)
             try eventually("the old address serves") { load.answered > 50 }
             #expect(new.connections == 0)
 

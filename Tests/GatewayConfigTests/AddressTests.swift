@@ -160,6 +160,19 @@ import Testing
     }
 
     @Test(arguments: [
+        ("10.0.0.2", "10.0.0.2:53"), ("10.0.0.2:8600", "10.0.0.2:8600"), ("::1", "[::1]:53"), ("[::1]", "[::1]:53"),
+        ("[fe80::1]:5353", "[fe80::1]:5353"),
+    ])
+    func readsNameServer(_ text: String, _ canonical: String) throws {
+        #expect(try NameServerAddress(parsing: text).description == canonical)
+    }
+
+    @Test(arguments: ["", "ns.example", "localhost:53", "10.0.0.2:0", "10.0.0.2:65536", "10.0.0", "[::1", ":53", "a b"])
+    func refusesNameServer(_ text: String) {
+        #expect(throws: ValueProblem.self) { try NameServerAddress(parsing: text) }
+    }
+
+    @Test(arguments: [
         ("srv+http://_users._tcp.example", "srv+http://_users._tcp.example"),
         ("srv+https://_Users._TCP.service.consul/api/", "srv+https://_users._tcp.service.consul/api"),
     ])

@@ -12,6 +12,7 @@ final class UpstreamBench {
     let set: UpstreamSet
     let bounds: UpstreamBounds
     private(set) var upstream: Upstream
+    private let discovery: Discovery
     private let tick: Tick
     private let listener: Descriptor
     let port: UInt16
@@ -43,7 +44,9 @@ final class UpstreamBench {
         }
         port = UInt16(bigEndian: address.sin_port)
         let server = EndpointAddress(isSecure: isSecure, host: host, port: port, carrier: carrier)
-        upstream = set.apply([Self.definition(server)], bounds: [bounds])[0]
+        discovery = try Discovery(loop: loop)
+        upstream = set.apply(discovery.use([Self.definition(server)]), bounds: [bounds])[0]
+        discovery.changed = { [unowned self] in upstream = set.apply(discovery.definitions, bounds: [bounds])[0] }
     }
 
     deinit { set.retire() }

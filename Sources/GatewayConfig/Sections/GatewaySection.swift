@@ -30,6 +30,9 @@ package struct GatewaySection: Equatable, Sendable {
     /// `zone`: where this process stands, at most 64 characters; servers of the same zone are preferred. Default: nil,
     /// which an empty text is, too.
     package var zone: String?
+    /// `resolver`: the name server that is asked for the names of upstreams. Default: nil, the system's resolver, and for
+    /// SRV records the name servers that it uses.
+    package var resolver: NameServerAddress?
     /// `overload`: bounds beyond which new requests are refused at once. Default: nil, there are none.
     package var overload: OverloadSection?
     /// `state`: the path of a small file in which choices made at run time survive a restart: active pools, replaced
@@ -41,7 +44,7 @@ package struct GatewaySection: Equatable, Sendable {
 
     static let keys = SectionKeys([
         "name", "listeners", "admin", "workers", "identity", "trustedProxies", "limits", "timeouts", "accessLog",
-        "tracing", "servedBy", "zone", "overload", "state", "handover",
+        "tracing", "servedBy", "zone", "resolver", "overload", "state", "handover",
     ])
 
     init() {}
@@ -81,6 +84,7 @@ package struct GatewaySection: Equatable, Sendable {
         if let tracing = section.section("tracing", TracingSection.keys) { self.tracing = TracingSection(tracing) }
         section.bool("servedBy", into: &servedBy)
         if let text = section.string("zone"), !text.isEmpty { zone = section.line("zone", upTo: 64) }
+        resolver = section.parsed("resolver", NameServerAddress.init(parsing:))
         if section.has("overload"), section.value("overload") != .bool(false) {
             overload = section.section("overload", OverloadSection.keys, expected: "an object or false").map {
                 OverloadSection($0)
@@ -113,6 +117,7 @@ package struct GatewaySection: Equatable, Sendable {
             ("tracing", tracing.effective),
             ("servedBy", .bool(servedBy)),
             ("zone", zone.map { .string($0) }),
+            ("resolver", resolver.map { .text($0) }),
             ("overload", overload?.effective ?? .bool(false)),
             ("state", state.map { .string($0) }),
             ("handover", handover.map { .string($0) }),

@@ -99,6 +99,9 @@ package struct ServerURL: Hashable, Sendable {
         return String(trimmed)
     }
 
+    /// Whether its host is a name, which may have any number of addresses.
+    package var isName: Bool { if case .name = host { true } else { false } }
+
     /// The authority for a Host header: the port only where it is not the scheme's own (RFC 9110 §7.2). That of a service
     /// is its name, which no server is called by: each of its servers has an authority of its own.
     package var authority: String {

@@ -110,10 +110,6 @@ extension Gateway {
                     kind: .conflict, detail: "the upstream \"\(name)\" has pools, of which one can be made active")
             }
             let servers = try Self.value(ConfigurationReader.readServers(text: text, named: Self.body))
-            guard !servers.contains(where: \.url.isService) else {
-                throw ControlRefusal(
-                    kind: .conflict, detail: "servers by SRV records are not supported yet: name each server")
-            }
             let why = choose { $0.choose(servers: servers, for: upstream) }
             log.notice(
                 "servers replaced",

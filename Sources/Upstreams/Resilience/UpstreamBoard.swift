@@ -28,7 +28,8 @@ package final class UpstreamBoard: Sendable {
     /// Makes the endpoints those of `servers` at the time `now`; whoever is new among others that are known starts slowly.
     package func use(_ servers: [UpstreamDefinition.Server], at now: UInt64) {
         endpoints.withLock { endpoints in
-            let isFirst = endpoints.known.isEmpty
+            // Before their names were looked up nobody was known.
+            let isFirst = endpoints.known.keys.allSatisfy { $0.address.candidates.isEmpty }
             var known: [UpstreamDefinition.Server: EndpointBoard] = [:]
             endpoints.current = servers.map { server in
                 let board =

@@ -131,6 +131,59 @@ struct DNSReader: ~Copyable, ~Escapable {
         return Record(name: name, type: type, recordClass: recordClass, ttl: ttl >> 31 == 0 ? ttl : 0, data: data)
     }
 
+    /// The head and the question of an answer (RFC 1035 §4.1.1).
+    struct AnswerHead {
+        /// What was asked for.
+        var name: String
+        var answers: Int
+        var authorities: Int
+        var additional: Int
+    }
+
+    /// An answer with more records is refused.
+    static let mostRecords = 1_024
+
+    /// Reads up to the records of an answer to a question for `type`.
+    ///
+    /// - Parameters:
+    ///   - id: the number of the question; nil: not checked.
+    ///   - name: what was asked for; nil: whatever the message says was asked.
+    mutating func answer(to type: DNSQuestion.RecordType, id: UInt16?, name: String?) throws(DNSError) -> AnswerHead {
+        let messageID = try uint16()
+        let flags = try uint16()
+        let questions = try uint16()
+        let answers = Int(try uint16())
+        let authorities = Int(try uint16())
+        let additional = Int(try uint16())
+        guard id == nil || messageID == id, flags >> 15 == 1, flags >> 11 & 15 == 0 else { throw .mismatched }
+        guard flags >> 9 & 1 == 0 else { throw .truncated }
+        switch UInt8(flags & 15) {
+        case 0: break
+        case 3: throw .noSuchName
+        case let code: throw .refused(code: code)
+        }
+        guard questions == 1 else { throw .mismatched }
+        guard answers + authorities + additional <= Self.mostRecords else { throw .malformed("too many records") }
+        let question = try question()
+        guard question.type == type.rawValue, question.recordClass == 1,
+            name == nil || name.map(Self.normal) == question.name
+        else { throw .mismatched }
+        return AnswerHead(name: question.name, answers: answers, authorities: authorities, additional: additional)
+    }
+
+    /// A name that fills what is left of a record's data.
+    mutating func name(in data: Range<Int>) throws(DNSError) -> String {
+        seek(data.lowerBound)
+        let name = try name()
+        guard offset == data.upperBound else { throw .malformed("a record of a wrong length") }
+        return name
+    }
+
+    private static func normal(_ name: String) -> String {
+        let lower = name.utf8.map { $0 >= 0x41 && $0 <= 0x5A ? $0 | 0x20 : $0 }
+        return String(decoding: lower.last == UInt8(ascii: ".") ? lower.dropLast() : lower[...], as: UTF8.self)
+    }
+
     /// Goes to a place that was read before.
     mutating func seek(_ place: Int) {
         offset = min(max(place, 0), message.count)

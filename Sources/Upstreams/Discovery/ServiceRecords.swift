@@ -46,7 +46,7 @@ package struct ServiceRecords: Equatable, Sendable {
     }
 
     /// An answer with more records is refused.
-    package static let mostRecords = 1024
+    package static let mostRecords = DNSReader.mostRecords
 
     /// The instances, each once, the preferred ones first. Empty: the service is decidedly not there.
     package private(set) var records: [ServiceRecord] = []
@@ -75,34 +75,16 @@ package struct ServiceRecords: Equatable, Sendable {
     ///   - name: what was asked for; nil: whatever the message says was asked.
     package init(message: Span<UInt8>, id: UInt16? = nil, name: String? = nil) throws(DNSError) {
         var reader = DNSReader(message)
-        let messageID = try reader.uint16()
-        let flags = try reader.uint16()
-        let questions = try reader.uint16()
-        let answers = Int(try reader.uint16())
-        let authorities = Int(try reader.uint16())
-        let additional = Int(try reader.uint16())
-        guard id == nil || messageID == id, flags >> 15 == 1, flags >> 11 & 15 == 0 else { throw .mismatched }
-        guard flags >> 9 & 1 == 0 else { throw .truncated }
-        switch UInt8(flags & 15) {
-        case 0: break
-        case 3: throw .noSuchName
-        case let code: throw .refused(code: code)
-        }
-        guard questions == 1 else { throw .mismatched }
-        guard answers + authorities + additional <= Self.mostRecords else { throw .malformed("too many records") }
-        let question = try reader.question()
-        guard question.type == RecordType.srv, question.recordClass == 1,
-            name == nil || name.map(Self.normal) == question.name
-        else { throw .mismatched }
+        let start = try reader.answer(to: .srv, id: id, name: name)
 
         // Names of services may be aliases: the records' owner is where the chain of aliases ends.
-        var owner = question.name
-        for _ in 0..<answers {
+        var owner = start.name
+        for _ in 0..<start.answers {
             let record = try reader.record()
             guard record.recordClass == 1, record.name == owner else { continue }
             switch record.type {
             case RecordType.cname:
-                owner = try Self.name(from: record.data.lowerBound, to: record.data.upperBound, &reader)
+                owner = try reader.name(in: record.data)
                 lower(record.ttl)
             case RecordType.srv:
                 if let service = try Self.service(in: record.data, &reader) { records.append(service) }
@@ -110,8 +92,8 @@ package struct ServiceRecords: Equatable, Sendable {
             default: break
             }
         }
-        for _ in 0..<authorities { _ = try reader.record() }
-        for _ in 0..<additional {
+        for _ in 0..<start.authorities { _ = try reader.record() }
+        for _ in 0..<start.additional {
             let record = try reader.record()
             guard record.type != RecordType.options, record.recordClass == 1 else { continue }
             let length = record.type == RecordType.a ? 4 : record.type == RecordType.aaaa ? 16 : 0
@@ -131,27 +113,16 @@ package struct ServiceRecords: Equatable, Sendable {
         timeToLive = min(timeToLive ?? ttl, ttl)
     }
 
-    private static func normal(_ name: String) -> String {
-        let lower = name.utf8.map { $0 >= 0x41 && $0 <= 0x5A ? $0 | 0x20 : $0 }
-        return String(decoding: lower.last == UInt8(ascii: ".") ? lower.dropLast() : lower[...], as: UTF8.self)
-    }
-
-    /// A name that reaches to the end of a record's data.
-    private static func name(from start: Int, to end: Int, _ reader: inout DNSReader) throws(DNSError) -> String {
-        reader.seek(start)
-        let name = try reader.name()
-        guard reader.offset == end else { throw .malformed("a record of a wrong length") }
-        return name
-    }
-
     /// The data of an SRV record; nil where its target is the root: the service is not there (RFC 2782). Names in it
     /// should not be compressed, but some are.
     private static func service(in data: Range<Int>, _ reader: inout DNSReader) throws(DNSError) -> ServiceRecord? {
+        // Three numbers, and a name of one byte at least.
+        guard data.count > 6 else { throw .malformed("a service of a wrong length") }
         reader.seek(data.lowerBound)
         let priority = try reader.uint16()
         let weight = try reader.uint16()
         let port = try reader.uint16()
-        let target = try name(from: reader.offset, to: data.upperBound, &reader)
+        let target = try reader.name(in: reader.offset..<data.upperBound)
         return target.isEmpty ? nil : ServiceRecord(priority: priority, weight: weight, port: port, target: target)
     }
 }
