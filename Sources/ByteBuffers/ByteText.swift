@@ -48,14 +48,6 @@ extension ByteBuffer {
         tail += digits
     }
 
-    /// Appends the sixteen hexadecimal digits of `value` in lower case.
-    @inlinable @inline(__always) public mutating func appendHex(_ value: UInt64) {
-        reserve(16)
-        // SAFETY: reserve made room for sixteen bytes at tail.
-        base.unsafelyUnwrapped.storeBytes(of: value.hexDigits, toByteOffset: tail, as: SIMD16<UInt8>.self)
-        tail += 16
-    }
-
     /// Appends the digits of an id.
     @inlinable @inline(__always) public mutating func append(_ id: HexText) {
         reserve(32)
@@ -134,9 +126,25 @@ public struct HexText: Sendable {
     @usableFromInline let low: SIMD16<UInt8>
 
     /// The digits of the number that has these halves.
-    @inlinable public init(_ high: UInt64, _ low: UInt64) {
+    @inlinable @inline(__always) public init(_ high: UInt64, _ low: UInt64) {
         self.high = high.hexDigits
         self.low = low.hexDigits
+    }
+
+    /// Writes the digits to `place` bytes behind the beginning of `target`, where there is room for 32.
+    @inlinable @inline(__always) public func store(to target: UnsafeMutableRawBufferPointer, at place: Int) {
+        target.storeBytes(of: high, toByteOffset: place, as: SIMD16<UInt8>.self)
+        target.storeBytes(of: low, toByteOffset: place + 16, as: SIMD16<UInt8>.self)
+    }
+
+    /// Writes the last sixteen of them.
+    @inlinable @inline(__always) public func storeSecond(to target: UnsafeMutableRawBufferPointer, at place: Int) {
+        target.storeBytes(of: low, toByteOffset: place, as: SIMD16<UInt8>.self)
+    }
+
+    /// Writes the first sixteen of them.
+    @inlinable @inline(__always) public func storeFirst(to target: UnsafeMutableRawBufferPointer, at place: Int) {
+        target.storeBytes(of: high, toByteOffset: place, as: SIMD16<UInt8>.self)
     }
 }
 

@@ -50,12 +50,9 @@ extension Exchange {
     ) {
         switch group {
         case .requestID:
-            let identity = identity
+            // One that the gateway gave stands in the record.
             line.append(",\"request_id\":")
-            if !identity.requestID.isEmpty { return line.appendJSONString(head.span(identity.requestID)) }
-            line.append("\"")
-            line.append(identity.newRequestID)
-            line.append("\"")
+            line.appendJSONString(head.span(identity.requestID))
         case .request: appendRequest(head, texts, repeated, snapshot, to: &line)
         case .cause:
             guard let cause else { return line.append(",\"cause\":null") }
@@ -65,8 +62,7 @@ extension Exchange {
         case .upstream:
             guard upstream >= 0 else { return line.append(",\"upstream\":null,\"upstream_address\":null") }
             line.append(",\"upstream\":")
-            line.append(snapshot.upstreams[upstream].nameInJSON)
-            line.append(",\"upstream_address\":")
+            line.append(snapshot.upstreams[upstream].nameInLog)
             if let endpoint { line.append(endpoint.textInJSON) } else { line.append("null") }
         case .userAgent:
             line.append(",\"user_agent\":")

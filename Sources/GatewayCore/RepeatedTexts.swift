@@ -7,6 +7,7 @@ import HTTPMessage
 struct RepeatedTexts: ~Copyable {
     /// One pair, and what was made of it.
     struct Entry: BitwiseCopyable {
+        fileprivate var mark: UInt64 = 0
         fileprivate var host = ByteRange()
         fileprivate var agent = ByteRange()
         /// The host as a string of JSON, and the program.
@@ -17,17 +18,19 @@ struct RepeatedTexts: ~Copyable {
     }
 
     private var entries = PlainList<Entry>()
+    /// Of each place, which pair came last and was not remembered.
+    private var marks = PlainList<UInt64>()
     private var bytes = ByteBuffer()
     private var writer = SpanWriter()
     /// Those of the request that is told of; nil before anybody asked.
     private var current: Entry??
 
     /// How many pairs are remembered; each has one place among them, by its bytes.
-    static let capacity = 64
+    static let capacity = 256
     /// What is longer together is not remembered, and all is forgotten when it has come to so many bytes: memory is bounded,
     /// whatever clients say.
     private static let longest = 512
-    private static let mostBytes = 65_536
+    private static let mostBytes = 131_072
 
     init() { forget() }
 
@@ -47,9 +50,22 @@ struct RepeatedTexts: ~Copyable {
         let host = head.authority
         let agent = head.fields[field].value
         guard Int(host.count) + Int(agent.count) <= Self.longest, !agent.isEmpty else { return nil }
-        let place = bytes.place(of: head.span(host), head.span(agent), among: entries)
-        if place >= 0 { return entries[place] }
-        return remember(head, agent: agent, at: ~place)
+        let mark = look(for: head.span(host), head.span(agent))
+        let place = Int(mark >> 56)
+        if entries[place].mark == mark { return entries[place] }
+        // What comes once only is not worth the work.
+        if marks[place] == mark { return remember(head, agent: agent, mark, at: place) }
+        marks[place] = mark
+        return nil
+    }
+
+    /// What tells this pair apart, with its place in the highest bits. Where another pair is there of which the same would
+    /// be said, it is forgotten.
+    private mutating func look(for host: borrowing Span<UInt8>, _ agent: borrowing Span<UInt8>) -> UInt64 {
+        let mark = (agent.lastWord &+ UInt64(agent.count) &+ host.lastWord &* 31) &* 0x9E37_79B9_7F4A_7C15 | 1
+        let place = Int(mark >> 56)
+        if entries[place].mark == mark, !bytes.hold(host, agent, of: entries[place]) { entries[place].mark = 0 }
+        return mark
     }
 
     /// Appends the host as a string of JSON.
@@ -64,14 +80,19 @@ struct RepeatedTexts: ~Copyable {
     }
 
     private mutating func forget() {
+        marks.removeAll()
+        marks.append(repeating: 0, count: Self.capacity)
         entries.removeAll()
         entries.append(repeating: Entry(), count: Self.capacity)
         bytes.removeAll()
     }
 
-    private mutating func remember(_ head: borrowing RequestHead, agent: ByteRange, at place: Int) -> Entry {
+    private mutating func remember(
+        _ head: borrowing RequestHead, agent: ByteRange, _ mark: UInt64, at place: Int
+    ) -> Entry {
         if bytes.count > Self.mostBytes { forget() }
         var entry = Entry()
+        entry.mark = mark
         entry.host = put { $0.append(head.span(head.authority)) }
         entry.agent = put { $0.append(head.span(agent)) }
         entry.hostInJSON = put { $0.appendJSONString(head.span(head.authority)) }
@@ -97,20 +118,13 @@ struct RepeatedTexts: ~Copyable {
 }
 
 extension ByteBuffer {
-    /// Where such a pair is remembered, or the complement of where it would be.
-    ///
-    /// Whoever chooses names that share a place makes his own lines cost what they would cost without this.
-    fileprivate borrowing func place(
-        of host: borrowing Span<UInt8>, _ agent: borrowing Span<UInt8>,
-        among entries: borrowing PlainList<RepeatedTexts.Entry>
-    ) -> Int {
-        let mixed = (agent.lastWord &+ UInt64(agent.count) &+ host.lastWord &* 31) &* 0x9E37_79B9_7F4A_7C15
-        let place = Int(mixed >> 58)
-        let known = entries[place]
-        guard known.agent.count == agent.count, known.host.count == host.count, host.isSame(as: span(known.host)),
-            agent.isSame(as: span(known.agent))
-        else { return ~place }
-        return place
+    /// Whether these are the host and the program of `entry`.
+    @inline(__always)
+    fileprivate borrowing func hold(
+        _ host: borrowing Span<UInt8>, _ agent: borrowing Span<UInt8>, of entry: RepeatedTexts.Entry
+    ) -> Bool {
+        entry.agent.count == agent.count && entry.host.count == host.count && host.isSame(as: span(entry.host))
+            && agent.isSame(as: span(entry.agent))
     }
 }
 

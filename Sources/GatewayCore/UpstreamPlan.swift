@@ -7,7 +7,7 @@ import Upstreams
 final class UpstreamPlan {
     let name: [UInt8]
     /// The name as a string of JSON.
-    let nameInJSON: [UInt8]
+    let nameInLog: [UInt8]
     /// The servers and their connections.
     let group: Upstream
     let timeouts: AttemptTimeouts
@@ -23,14 +23,14 @@ final class UpstreamPlan {
     let hedge: HedgeRule?
 
     init(
-        name: [UInt8], nameInJSON: [UInt8], group: Upstream, timeouts: AttemptTimeouts, totalTimeout: UInt64,
+        name: [UInt8], nameInLog: [UInt8], group: Upstream, timeouts: AttemptTimeouts, totalTimeout: UInt64,
         host: HostRule,
         hashKey: HashKey?, servedByLine: [UInt8], retry: RetryRules?, hedge: HedgeRule?
     ) {
         self.hedge = hedge
         self.retry = retry
         self.name = name
-        self.nameInJSON = nameInJSON
+        self.nameInLog = nameInLog
         self.group = group
         self.timeouts = timeouts
         self.totalTimeout = totalTimeout

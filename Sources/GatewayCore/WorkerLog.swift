@@ -143,6 +143,7 @@ private struct LogDesk: ~Copyable {
         if exchange.hasDecisions { fillFlags(from: exchange, snapshot) }
         exchange.fillParts(&record)
         if isJSON {
+            if exchange.identity.requestID.isEmpty { record.newRequestID = exchange.identity.newRequestID }
             let repeated = texts.entry(of: head)
             log?.appendJSON(record) { group, line in
                 exchange.appendLogTexts(group, of: head, texts, repeated, snapshot, to: &line)

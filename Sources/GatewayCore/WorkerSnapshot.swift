@@ -108,7 +108,8 @@ final class WorkerSnapshot {
             let name = Array(settings.definition.name.utf8)
             for endpoint in group.endpoints { endpoint.note = SpanBlocks.call(of: endpoint, upstream: name) }
             return UpstreamPlan(
-                name: name, nameInJSON: Self.json(name), group: group, timeouts: settings.timeouts,
+                name: name, nameInLog: Self.json(name) + Array(",\"upstream_address\":".utf8), group: group,
+                timeouts: settings.timeouts,
                 totalTimeout: settings.totalTimeout, host: settings.host, hashKey: settings.hashKey,
                 servedByLine: settings.showsServedBy
                     ? Array("Banyan-Served-By: \(settings.definition.name)\r\n".utf8) : [],

@@ -27,6 +27,9 @@ package struct AccessLogRecord: ~Copyable {
     package var spanID: UInt64 = 0
     /// The flags of the trace.
     package var traceFlags: UInt8 = 0
+    /// The id of the request where the gateway gave it one, for lines of JSON whose texts do not stand here; nil where the
+    /// request brought one, which is a text.
+    package var newRequestID: HexText?
     /// The status of the answer; 0 where there was none.
     package var status: UInt16 = 0
     /// The bytes of the request's body.
@@ -61,6 +64,7 @@ package struct AccessLogRecord: ~Copyable {
         traceID = (0, 0)
         spanID = 0
         traceFlags = 0
+        newRequestID = nil
         status = 0
         bytesIn = 0
         bytesOut = 0

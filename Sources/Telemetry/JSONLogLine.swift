@@ -38,15 +38,19 @@ extension ByteBuffer {
     ) {
         append("{\"time\":\"")
         dates.appendTimestamp(nanoseconds: record.time, to: &self)
-        append("\"")
-        text(.requestID, &self)
-        append(",\"trace_id\":\"")
-        append(HexText(record.traceID.high, record.traceID.low))
-        append("\",\"span_id\":\"")
-        appendHex(record.spanID)
-        append("\",\"trace_flags\":\"")
-        appendHex(UInt64(record.traceFlags), digits: 2)
-        append("\"")
+        if let id = record.newRequestID {
+            appendIDs(of: record, id)
+        } else {
+            append("\"")
+            text(.requestID, &self)
+            append(",\"trace_id\":\"")
+            append(HexText(record.traceID.high, record.traceID.low))
+            append("\",\"span_id\":\"")
+            appendHex(record.spanID, digits: 16)
+            append("\",\"trace_flags\":\"")
+            appendHex(UInt64(record.traceFlags), digits: 2)
+            append("\"")
+        }
         text(.request, &self)
         append(",\"status\":")
         appendDecimal(record.status)
@@ -65,6 +69,29 @@ extension ByteBuffer {
         appendLists(of: record)
         text(.userAgent, &self)
         append("}")
+    }
+
+    /// Appends the ids, from the quote behind the time on: digits of fixed length at fixed places, and nothing else but what
+    /// stands between them in every line.
+    private mutating func appendIDs(of record: borrowing AccessLogRecord, _ request: HexText) {
+        let between: StaticString = """
+            ","request_id":"--------------------------------","trace_id":"--------------------------------","span_id":"\
+            ----------------","trace_flags":"--"
+            """
+        let count = between.utf8CodeUnitCount
+        let trace = HexText(record.traceID.high, record.traceID.low)
+        let span = HexText(record.spanID, UInt64(record.traceFlags) << 56)
+        _ = write(minimum: count + 16) { target in
+            // SAFETY: the last store, of 16 bytes for two digits, begins before the end of the text, and there is room for so
+            // many behind it.
+            target.baseAddress?.copyMemory(from: between.utf8Start, byteCount: count)
+            request.store(to: target, at: 16)
+            trace.store(to: target, at: 62)
+            span.storeSecond(to: target, at: 140)
+            target.storeBytes(of: UInt8(ascii: "\""), toByteOffset: 142, as: UInt8.self)
+            span.storeFirst(to: target, at: 107)
+            return count
+        }
     }
 
     /// Appends the members that have members of their own; most often none.
