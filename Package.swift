@@ -106,7 +106,11 @@ let package = Package(
         .testTarget(
             name: "HTTPListenerTests",
             dependencies: ["ByteBuffers", "COpenSSL", "EventLoops", "HTTP2Framing", "HTTPListener", "HTTPMessage"]),
-        .testTarget(name: "GatewayCoreTests", dependencies: ["ByteBuffers", "EventLoops", "GatewayConfig", "GatewayCore"]),
+        .testTarget(
+            name: "GatewayCoreTests",
+            dependencies: [
+                "ByteBuffers", "DistributedTracing", "EventLoops", "GatewayConfig", "GatewayCore", "HTTPMessage",
+            ]),
         .testTarget(name: "TaskSystemTests", dependencies: ["tasksystem"]),
         .testTarget(
             name: "EndToEndTests", dependencies: ["CNghttp2", "COpenSSL", "banyan", "tasksystem"],

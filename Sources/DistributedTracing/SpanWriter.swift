@@ -39,42 +39,35 @@ package struct SpanWriter: ~Copyable {
 
     /// Begins a span. `state` is the trace's `tracestate`, which may be empty.
     package mutating func begin(_ head: Head, state: borrowing Span<UInt8>) {
-        // Field 2, and room for its length.
-        body.append(lowestOf: 0x12, count: 3)
-        start = body.count
-        appendIDs(head, state: state)
-        // Fields 6, 7 and 8, the kind, the begin and the end; field 16, of which the tag has two bytes, the flags and what is
-        // known about the parent.
+        // Field 16, of which the tag has two bytes: the flags, and what is known about the parent.
         let knowledge: UInt64 = 0x100 | (head.parentIsRemote ? 0x200 : 0)
-        _ = body.write(minimum: 28) { target in
-            // SAFETY: every store lies within the 28 bytes that were asked for.
-            let kind = 0x39_00_30 | UInt32(head.span.kind.number) << 8
-            target.storeBytes(of: kind.littleEndian, as: UInt32.self)
-            target.storeBytes(of: head.start.littleEndian, toByteOffset: 3, as: UInt64.self)
-            target.storeBytes(of: 0x41, toByteOffset: 11, as: UInt8.self)
+        let flags = 0x0185 | (UInt64(head.flags.rawValue) | knowledge) << 16
+        let kind = 0x39_00_30 | UInt32(head.span.kind.number) << 8
+        start = body.count + 3
+        _ = body.write(minimum: 72) { target in
+            // SAFETY: the last store ends 69 bytes behind the beginning, and 72 were asked for.
+            // Field 2, and room for its length; fields 1 and 2 of the span, the ids.
+            target.storeBytes(of: UInt64(0x100A_0000_12).littleEndian, as: UInt64.self)
+            target.storeBytes(of: head.traceID.high.bigEndian, toByteOffset: 5, as: UInt64.self)
+            target.storeBytes(of: head.traceID.low.bigEndian, toByteOffset: 13, as: UInt64.self)
+            target.storeBytes(of: UInt16(0x0812).littleEndian, toByteOffset: 21, as: UInt16.self)
+            target.storeBytes(of: head.span.spanID.bigEndian, toByteOffset: 23, as: UInt64.self)
+            var end = 31
+            if head.span.parentID != 0 {
+                target.storeBytes(of: UInt16(0x0822).littleEndian, toByteOffset: end, as: UInt16.self)
+                target.storeBytes(of: head.span.parentID.bigEndian, toByteOffset: end + 2, as: UInt64.self)
+                end = 41
+            }
+            // Fields 6, 7 and 8, the kind, the begin and the end.
+            target.storeBytes(of: kind.littleEndian, toByteOffset: end, as: UInt32.self)
+            target.storeBytes(of: head.start.littleEndian, toByteOffset: end + 3, as: UInt64.self)
+            target.storeBytes(of: 0x41, toByteOffset: end + 11, as: UInt8.self)
             // Clocks that were set meanwhile must not make a span end before it began.
-            target.storeBytes(of: max(head.start, head.end).littleEndian, toByteOffset: 12, as: UInt64.self)
-            let flags = 0x0185 | (UInt64(head.flags.rawValue) | knowledge) << 16
-            target.storeBytes(of: flags.littleEndian, toByteOffset: 20, as: UInt64.self)
-            return 26
-        }
-    }
-
-    /// Fields 1 to 4.
-    private mutating func appendIDs(_ head: Head, state: borrowing Span<UInt8>) {
-        _ = body.write(minimum: 28) { target in
-            // SAFETY: every store lies within the 28 bytes that were asked for.
-            target.storeBytes(of: UInt16(0x100A).littleEndian, as: UInt16.self)
-            target.storeBytes(of: head.traceID.high.bigEndian, toByteOffset: 2, as: UInt64.self)
-            target.storeBytes(of: head.traceID.low.bigEndian, toByteOffset: 10, as: UInt64.self)
-            target.storeBytes(of: UInt16(0x0812).littleEndian, toByteOffset: 18, as: UInt16.self)
-            target.storeBytes(of: head.span.spanID.bigEndian, toByteOffset: 20, as: UInt64.self)
-            return 28
+            target.storeBytes(of: max(head.start, head.end).littleEndian, toByteOffset: end + 12, as: UInt64.self)
+            target.storeBytes(of: flags.littleEndian, toByteOffset: end + 20, as: UInt64.self)
+            return end + 26
         }
         if !state.isEmpty { body.appendField(3, state) }
-        if head.span.parentID == 0 { return }
-        body.append(lowestOf: 0x0822, count: 2)
-        body.appendBigEndian(head.span.parentID)
     }
 
     /// Sets the span's name: a word, and what it is done to with a blank between them where that is not empty.
@@ -156,10 +149,11 @@ package struct SpanWriter: ~Copyable {
         if isEvent { nested.append(word) } else { body.append(word) }
     }
 
-    /// Adds an attribute whose text is 32 hexadecimal digits.
-    package mutating func add(_ key: StaticString, _ id: HexText) {
-        beginText(key, count: 32)
-        if isEvent { nested.append(id) } else { body.append(id) }
+    /// Adds the id of a request, `banyan.request_id`, that the gateway has made. Not inside of an event.
+    package mutating func addRequestID(_ id: HexText) {
+        // The attribute up to its text, with all tags and lengths.
+        body.append("\u{4A}\u{37}\u{0A}\u{11}banyan.request_id\u{12}\u{22}\u{0A}\u{20}")
+        body.append(id)
     }
 
     /// Adds an attribute that is a number.

@@ -330,9 +330,11 @@ final class AggregateExchange {
     func eachCall(_ body: (RecordedAttempt, AttemptNote?, Int) -> Void) {
         var number = 0
         for attempt in attempts.prefix(readyAttempts) where attempt.span.start > 0 {
-            for note in attempt.earlier {
-                number += 1
-                body(attempt, note, number)
+            if attempt.hasEarlier {
+                for note in attempt.earlier {
+                    number += 1
+                    body(attempt, note, number)
+                }
             }
             number += 1
             body(attempt, nil, number)

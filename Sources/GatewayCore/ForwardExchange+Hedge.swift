@@ -10,7 +10,7 @@ import Upstreams
 extension ForwardExchange {
     /// Tells of each of `attempts` calls of an upstream, with its number.
     func eachCall(of attempts: Int, _ body: (RecordedAttempt, AttemptNote?, Int) -> Void) {
-        if !earlier.isEmpty {
+        if hasEarlier {
             for (number, note) in earlier.enumerated() { body(self, note, number + 1) }
         }
         if !hasHedged { return body(self, nil, attempts) }

@@ -54,7 +54,7 @@ extension UpstreamRules {
             }
         }
         adaptive = section.adaptiveLimit.map {
-            AdaptiveLimit.Policy(least: $0.min, most: $0.max, initial: $0.start)
+            AdaptiveLimit.Policy(least: $0.min, most: $0.max, initial: $0.start, leastGap: 10_000)
         }
         panic = PanicRule(threshold: section.panicThreshold)
         slowStart = SlowStart(window: section.slowStart.milliseconds?.value ?? 0)

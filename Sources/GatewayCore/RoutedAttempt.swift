@@ -17,6 +17,8 @@ class RoutedAttempt: RecordedAttempt {
     final unowned(unsafe) let exchange: Exchange
     /// Those before the one under way, or the last one.
     private(set) final var earlier: [AttemptNote] = []
+    /// Whether there are such.
+    private(set) final var hasEarlier = false
     private final var meter = AttemptMeter()
     private final var course = Course()
     private final lazy var pause = RetryPause(self)
@@ -93,7 +95,8 @@ class RoutedAttempt: RecordedAttempt {
         course = Course()
         fallbackReason = nil
         dropping = .nothing
-        if !earlier.isEmpty { earlier.removeAll(keepingCapacity: true) }
+        if hasEarlier { earlier.removeAll(keepingCapacity: true) }
+        hasEarlier = false
         if case .context(let number) = target { course.fallback = snapshot.contexts[number].fallback }
         if course.fallback.upstream == upstream { course.fallback = FallbackRules() }
         useTimeouts(of: snapshot.upstreams[upstream])
@@ -284,6 +287,7 @@ class RoutedAttempt: RecordedAttempt {
         exchange.mark(.retried)
         if exchange.isRecorded {
             earlier.append(note)
+            hasEarlier = true
         }
         span.status = 0
     }

@@ -64,7 +64,7 @@ struct SpanDesk: ~Copyable {
         let identity = exchange.identity
         if let connection = channel?.connection { addClient(identity, connection) }
         if identity.requestID.isEmpty {
-            writer.add("banyan.request_id", identity.newRequestID)
+            writer.addRequestID(identity.newRequestID)
         } else {
             writer.add("banyan.request_id", head.span(identity.requestID))
         }

@@ -139,15 +139,34 @@ extension SpanWriter {
             writer.add("port", 8080)
         }
         var writer = SpanSamples.begun()
-        writer.add("id", HexText(0xAB, 0x1))
+        writer.addRequestID(HexText(0xAB, 0x1))
         writer.add(madeBefore: block.span)
         writer.add("behind", "it")
         var spans = ByteBuffer()
         writer.end(into: &spans)
         let attributes = try #require(try SpanSamples.object(spans)["attributes"] as? [String: Any])
-        #expect(attributes["id"] as? String == "00000000000000ab0000000000000001")
+        #expect(attributes["banyan.request_id"] as? String == "00000000000000ab0000000000000001")
         #expect(attributes["fixed"] as? String == "yes" && attributes["port"] as? Int == 8080)
         #expect(attributes["behind"] as? String == "it" && attributes.count == 4)
+    }
+
+    /// What is written in place is right whatever its length, and stays what it is where it is not ASCII.
+    @Test(arguments: [0, 1, 100, 117, 118, 127, 128, 5_000])
+    func textsWrittenInPlace(count: Int) throws {
+        var writer = SpanSamples.begun()
+        let text = String(repeating: "x", count: count)
+        writer.add("url") { $0.append(text) }
+        writer.add("umlaut") { $0.append("\u{FC}" + text) }
+        writer.add("broken") {
+            $0.append(0xFF)
+            $0.append(text)
+        }
+        writer.add("behind", "it")
+        var spans = ByteBuffer()
+        writer.end(into: &spans)
+        let attributes = try #require(try SpanSamples.object(spans)["attributes"] as? [String: Any])
+        #expect(attributes["url"] as? String == text && attributes["umlaut"] as? String == "\u{FC}" + text)
+        #expect(attributes["broken"] as? String == "\u{FFFD}" + text && attributes["behind"] as? String == "it")
     }
 
     /// A writer that is used again has nothing of the last span.

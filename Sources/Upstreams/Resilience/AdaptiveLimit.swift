@@ -39,6 +39,9 @@ package struct AdaptiveLimit: Equatable, Sendable {
         package let initial: Int
         /// How many times the baseline a latency may be.
         package let tolerance: Double
+        /// How many microseconds a latency may be above the baseline in any case: where an answer takes a fraction of a
+        /// millisecond, a handful of requests at a time make it many times as long, and no upstream is overloaded by that.
+        package let leastGap: Double
         /// How much of the way to what a window suggests is gone at once, 0…1.
         package let smoothing: Double
         /// A window with fewer samples says nothing.
@@ -52,8 +55,9 @@ package struct AdaptiveLimit: Equatable, Sendable {
         /// Numbers; those outside of what makes sense are taken for the nearest that does.
         package init(
             least: Int = 4, most: Int = 1024, initial: Int = 32, tolerance: Double = 1.5, smoothing: Double = 0.2,
-            leastSamples: Int = 10, refreshAfter: Int = 300, refreshWindows: Int = 3
+            leastSamples: Int = 10, refreshAfter: Int = 300, refreshWindows: Int = 3, leastGap: Double = 0
         ) {
+            self.leastGap = leastGap > 0 ? min(leastGap, 60_000_000) : 0
             self.least = min(max(least, 1), 1 << 30)
             self.most = min(max(most, self.least), 1 << 30)
             self.initial = min(max(initial, self.least), self.most)
@@ -119,13 +123,20 @@ package struct AdaptiveLimit: Equatable, Sendable {
         case .tracking(let left):
             baseline = baseline == 0 ? window.latency : min(baseline, window.latency)
             follow(window)
-            phase = left > 1 ? .tracking(left - 1) : .measuring(policy.refreshWindows, lowest: .infinity)
+            if policy.leastGap > 0, window.latency <= baseline + policy.leastGap {
+                // Whatever the baseline is, nothing would follow from it now; and it is not to be measured in the first
+                // moments of an overload, when the limit is still too high.
+                phase = .tracking(max(left, policy.refreshAfter / 10, 1))
+            } else {
+                phase = left > 1 ? .tracking(left - 1) : .measuring(policy.refreshWindows, lowest: .infinity)
+            }
         }
     }
 
     private mutating func follow(_ window: LatencyWindow) {
         // At most a half at once: one slow window is not yet an overload.
-        let gradient = min(max(policy.tolerance * baseline / window.latency, 0.5), 1)
+        let allowed = max(policy.tolerance * baseline, baseline + policy.leastGap)
+        let gradient = min(max(allowed / window.latency, 0.5), 1)
         let suggested = size * gradient + size.squareRoot()
         // A limit that was not used says nothing about what lies above it.
         if suggested > size, window.inFlightPeak < Int(size) / 2 { return }

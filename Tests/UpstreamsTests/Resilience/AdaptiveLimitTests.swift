@@ -141,4 +141,25 @@ import Testing
             }
         }
     }
+
+    /// Answers of a tenth of a millisecond that wait for some others are no overload; seconds are.
+    @Test func aFewMillisecondsAreNoOverload() {
+        var limit = AdaptiveLimit(policy: .init(least: 10, initial: 100, leastGap: 10_000))
+        limit.windowEnded(LatencyWindow(samples: 100, latency: 100, inFlightPeak: 64), random: 1)
+        for round in 0..<2_000 {
+            let window = LatencyWindow(samples: 100, latency: 3_000, inFlightPeak: 64)
+            limit.windowEnded(window, random: LoadBalancer.mixed(UInt64(round)))
+            #expect(limit.limit >= 100 && !limit.isMeasuring, "\(round)")
+        }
+        // One that takes no more than 40 at a time is found out all the same.
+        var limits: [Int] = []
+        for round in 0..<400 {
+            let latency = limit.limit > 40 ? 2_000_000.0 : 1_000
+            let window = LatencyWindow(samples: 100, latency: latency, inFlightPeak: limit.limit)
+            limit.windowEnded(window, random: LoadBalancer.mixed(UInt64(round)))
+            limits.append(limit.limit)
+        }
+        let last = limits.suffix(200)
+        #expect(last.max() ?? 0 < 80 && last.min() ?? 0 < 41, "\(last)")
+    }
 }

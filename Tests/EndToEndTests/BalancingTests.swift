@@ -1,0 +1,78 @@
+import Foundation
+import Synchronization
+import Testing
+
+extension EndToEnd {
+    /// Who of several gets a request, and how many requests there may be.
+    @Suite
+    struct Balancing {
+        private static func gateway(_ upstream: String, gateway: String...) throws -> GatewayProcess {
+            var setup = GatewaySetup()
+            setup.upstreams = [("stub", upstream)]
+            setup.gateway = gateway
+            return try GatewayProcess(setup.route(#"{"match": "/{rest...}", "to": "stub"}"#))
+        }
+
+        private static func ask(_ gateway: GatewayProcess, times: Int) throws {
+            let client = try gateway.client()
+            for _ in 0..<times { #expect(try client.exchange("GET /").status == 200, "\(client.transcript)") }
+        }
+
+        @Test("Servers of the gateway's zone get the requests as long as one of them is well")
+        func zones() throws {
+            let stubs = try ["near", "near too", "far"].map { try StubUpstream.saying($0) }
+            let servers = zip(stubs, ["a", "a", "b"]).map { #"{"url": "\#($0.url)", "zone": "\#($1)"}"# }
+            let gateway = try Self.gateway(
+                """
+                {"servers": [\(servers.joined(separator: ","))], "balance": "round-robin", "slowStart": "none",
+                 "panicThreshold": 0, "outlier": {"consecutiveGatewayFailures": 2, "maxEjected": 1.0},
+                 "retry": {"attempts": 3}}
+                """, gateway: #""zone": "a""#)
+            try Self.ask(gateway, times: 40)
+            #expect(stubs.map(\.requests.count) == [20, 20, 0])
+            // Half of the zone is still well.
+            stubs[0].kill()
+            try Self.ask(gateway, times: 40)
+            let before = stubs[2].requests.count
+            #expect(stubs[1].requests.count >= 40, "\(stubs.map(\.requests.count))")
+            stubs[1].kill()
+            try Self.ask(gateway, times: 20)
+            #expect(stubs[2].requests.count >= before + 18, "\(stubs.map(\.requests.count))")
+        }
+
+        @Test("A learned bound comes down to what an upstream works on at a time, and up again when there is room")
+        func learnedBound() throws {
+            // Eight at a time, each for 30 ms; whoever comes beyond waits in the upstream.
+            let places = DispatchSemaphore(value: 8)
+            let load = Mutex((inside: 0, most: 0))
+            let stub = try StubUpstream { connection in
+                while try connection.request() != nil {
+                    load.withLock { load in
+                        load.inside += 1
+                        load.most = max(load.most, load.inside)
+                    }
+                    places.wait()
+                    // The work of this server, and not a wait for something to happen.
+                    Thread.sleep(forTimeInterval: 0.03)
+                    places.signal()
+                    load.withLock { $0.inside -= 1 }
+                    try connection.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+                }
+            }
+            let gateway = try Self.gateway(
+                #"{"servers": ["\#(stub.url)"], "maxRequests": {"adaptive": {"min": 4, "max": 64, "start": 48}}}"#)
+            // What an answer takes without a queue.
+            try Self.ask(gateway, times: 30)
+            let clients = ClientLoad(gateway.place, clients: 48)
+            try eventually("the bound is near what the server works on") {
+                load.withLock { $0.most = 0 }
+                let answered = clients.answered
+                try eventually("requests are answered") { clients.answered > answered + 200 }
+                return load.withLock { $0.most } <= 24
+            }
+            let refused = try clients.end()
+            #expect(!refused.isEmpty && refused.allSatisfy { $0.contains("upstream_overloaded") }, "\(refused.prefix(3))")
+            try Self.ask(gateway, times: 20)
+        }
+    }
+}
