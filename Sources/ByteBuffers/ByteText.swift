@@ -2,6 +2,7 @@ extension ByteBuffer {
     /// Appends `value` in decimal digits.
     @inlinable public mutating func appendDecimal(_ value: some FixedWidthInteger & UnsignedInteger) {
         let value = UInt64(truncatingIfNeeded: value)
+        if value < 10 { return append(UInt8(truncatingIfNeeded: value) &+ UInt8(ascii: "0")) }
         if value < 1_000 { appendUpToThreeDigits(value) } else { appendLongDecimal(value) }
     }
 

@@ -4,6 +4,15 @@ extension ByteBuffer {
     /// DEL, the control characters above it (NEL among them) and the line separators U+2028 and U+2029 are escaped, so that
     /// a log line stays one line for every reader.
     public mutating func appendJSONString(_ bytes: Span<UInt8>) {
+        if bytes.count <= 6, bytes.count > 0 {
+            // With its quotes it is one word.
+            let text = bytes.withUnsafeBytes { $0.word(at: 0) }
+            let beyond: UInt64 = 0x2020_2020_2020_2020 << UInt64(8 * bytes.count)
+            if (text | beyond).notPlainInJSON == 0 {
+                let quotes: UInt64 = 0x22 | 0x22 << UInt64(8 * bytes.count + 8)
+                return append(lowestOf: text << 8 | quotes, count: bytes.count + 2)
+            }
+        }
         // Two quotes, and what the last word overhangs.
         reserve(bytes.count + 10)
         append(UInt8(ascii: "\""))
@@ -165,7 +174,7 @@ extension UnsafeRawBufferPointer {
 
     /// The eight bytes at `index`, which lies within, the first one lowest; zeros for those beyond the end.
     @inline(__always)
-    private func word(at index: Int) -> UInt64 {
+    fileprivate func word(at index: Int) -> UInt64 {
         let rest = count - index
         if rest >= 8 { return UInt64(littleEndian: loadUnaligned(fromByteOffset: index, as: UInt64.self)) }
         if count >= 8 {

@@ -43,7 +43,7 @@ final class Exchange: ServerExchange {
     /// What is worth knowing besides, for the log; as `sender`, only ever written whole.
     private(set) var marks = AccessLogMarks()
     /// Whether nothing more of the request is to come.
-    private var requestIsWhole = true
+    private(set) var requestIsWhole = true
 
     /// Whether the body was awaited before the upstream was asked, and when it was whole; 0 before.
     var awaitsBody = false
@@ -54,7 +54,7 @@ final class Exchange: ServerExchange {
     /// Whether a view is answered whole or not at all, as the client prefers (RFC 7240 §4.4).
     private(set) var handlesStrictly = false
     /// Until when the whole exchange is bounded, in milliseconds of the loop's clock; `UInt64.max` where it is not.
-    private var boundedUntil: UInt64 = .max
+    var boundedUntil: UInt64 = .max
     /// The composing of a view, from its first part to its answer; its start is 0 where there is none.
     private(set) var compositionSpan = TraceSpan(kind: .internal, spanID: 0, parentID: 0, start: 0)
 
@@ -69,7 +69,7 @@ final class Exchange: ServerExchange {
     private var sender = RequestIdentity()
     private lazy var forward = ForwardExchange(self)
     private lazy var aggregate = AggregateExchange(self)
-    private lazy var deadline = ExchangeDeadline(self)
+    private(set) lazy var deadline = ExchangeDeadline(self)
     private var runs = Action.nothing
     /// What it was busy with, up to its end.
     private var ran = Action.nothing
@@ -356,7 +356,7 @@ final class Exchange: ServerExchange {
     }
 
     /// Ends what runs for the exchange.
-    private func stop() {
+    func stop() {
         switch runs {
         case .nothing: return
         case .forward:
@@ -369,75 +369,4 @@ final class Exchange: ServerExchange {
         runs = .nothing
         deadline.cancel()
     }
-
-    // MARK: - Deadline
-
-    /// Bounds the whole exchange, in milliseconds from now.
-    func limit(to milliseconds: UInt64) {
-        guard milliseconds != .max else { return }
-        deadline.schedule(after: milliseconds)
-        boundedUntil = deadline.deadline
-    }
-
-    /// Milliseconds that a trusted peer waits; `UInt64.max` where it does not say.
-    var patience: UInt64 { sender.peerIsTrusted ? head.patience : .max }
-
-    /// Milliseconds that the whole exchange has left; `UInt64.max` where it is not bounded.
-    var timeLeft: UInt64 {
-        if boundedUntil == .max { return .max }
-        let now = worker.loop.now
-        return boundedUntil > now ? boundedUntil - now : 0
-    }
-
-    /// The exchange goes on in another protocol, which lasts as long as its two sides like.
-    func beginTunnel() {
-        deadline.cancel()
-        flush()
-    }
-
-    fileprivate func timeIsOver() {
-        if cause == nil { cause = .upstreamTimeout }
-        stop()
-        fail(.upstreamTimeout)
-    }
-
-    // MARK: - What every answer bears
-
-    /// Appends the request's id, as it is sent on and answered with.
-    func appendRequestID(to buffer: inout ByteBuffer) {
-        let identity = identity
-        if identity.requestID.isEmpty {
-            identity.appendNewRequestID(to: &buffer)
-        } else {
-            head.copy(identity.requestID, to: &buffer)
-        }
-    }
-
-    /// Appends the fields that the gateway adds to every answer.
-    func appendOwnFields() { appendOwnFields(to: &output) }
-
-    /// Appends them to the output, which the caller has access to.
-    func appendOwnFields(to output: inout ByteBuffer) {
-        if !requestIsWhole { mark(.earlyAnswer) }
-        appendTraceResponse(to: &output)
-        if handlesStrictly {
-            // Another client may have taken the view without a part (RFC 7240 §2, §3).
-            output.append("Preference-Applied: handling=strict\r\nVary: Prefer\r\n")
-        }
-        output.append("X-Request-Id: ")
-        appendRequestID(to: &output)
-        output.append("\r\n")
-    }
-}
-
-/// The bound of a whole exchange.
-private final class ExchangeDeadline: EventLoops.Timer {
-    private unowned let exchange: Exchange
-
-    init(_ exchange: Exchange) {
-        self.exchange = exchange
-        super.init(loop: exchange.worker.loop)
-    }
-
-    override func fire() { exchange.timeIsOver() }
 }

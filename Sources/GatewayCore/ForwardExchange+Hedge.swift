@@ -42,8 +42,9 @@ extension ForwardExchange {
         hedging = .running
         hasHedged = true
         let plan = snapshot.upstreams[upstream]
-        exchange.worker.metrics.hedged(at: snapshot.metricNumbers.upstream(upstream))
-        if !hedge.begin(exchange, avoiding: endpointNumber, by: rules, plan), hedging == .running {
+        if hedge.begin(exchange, avoiding: endpointNumber, by: rules, plan) {
+            exchange.worker.metrics.hedged(at: snapshot.metricNumbers.upstream(upstream))
+        } else if hedging == .running {
             hedging = .none
             hasHedged = hedge.span.start > 0
         }

@@ -1,11 +1,9 @@
 package import DistributedTracing
 package import EventLoops
-package import FeatureFlags
 package import GatewayConfig
 import Glibc
 package import HTTPListener
 import HTTPMessage
-package import JSON
 package import Logging
 import Telemetry
 import Upstreams
@@ -21,35 +19,35 @@ package struct StartError: Error {
 package final class Gateway {
     /// The control plane's loop.
     package let loop: EventLoop
-    private let loader: ConfigurationLoader
+    let loader: ConfigurationLoader
     let log: Logger
     /// What is in force: what the files say, and what was chosen at run time over it.
-    private(set) var loaded: LoadedConfiguration
+    var loaded: LoadedConfiguration
     /// What the files say.
-    private(set) var filed: LoadedConfiguration
+    var filed: LoadedConfiguration
     /// What was chosen at run time.
     let choices: ChoiceKeeper
     /// How servers of a pool are asked that is to become active.
     var poolProbe: PoolProbe = ConnectProbe.begin
     /// What the sockets are for, by their numbers: they stay when the listeners of the file change.
-    private var listeners: [ListenerPlan]
-    private var workers: [WorkerThread] = []
+    var listeners: [ListenerPlan]
+    private(set) var workers: [WorkerThread] = []
     let boards: BoardRegistry
     private let changes: UpstreamChanges
     private let watch: UpstreamWatch
-    private let prober: HealthProber
+    let prober: HealthProber
     private let budget: DescriptorBudget
-    private let overload = OverloadState()
+    let overload = OverloadState()
     private let overloadWatch: OverloadWatch
     private let discovery: Discovery
     private let changesWakeup: Wakeup
     /// What is counted.
     package let metrics = GatewayMetrics()
-    private var accessLog: LogSink?
+    private(set) var accessLog: LogSink?
     private var accessLogWatch: AccessLogWatch?
     private var accessLogWakeup: Wakeup?
     private var signals: [SignalSource] = []
-    private var watchers: [FileWatcher] = []
+    var watchers: [FileWatcher] = []
     private var wakeup: Wakeup?
     private var exitCode: Int32 = 0
     /// The addresses that are listened on, with their real ports.
@@ -57,23 +55,23 @@ package final class Gateway {
     /// The same as URLs.
     package private(set) var urls: [String] = []
     /// Counts the configurations since the start, from 1.
-    package private(set) var generation = 1
+    package internal(set) var generation = 1
     /// Whether the process is about to end.
     package private(set) var isDraining = false
     /// What was wrong with the last reload that was refused; empty after one that was not.
-    package private(set) var refusal: [ConfigurationIssue] = []
+    package internal(set) var refusal: [ConfigurationIssue] = []
     /// Called when all workers have ended; the process ends when it calls back. Until then the admin listener answers.
     package var onEnd: (_ done: @escaping () -> Void) -> Void = { $0() }
     /// Called when another process serves the same addresses: the admin listener stops accepting, too.
     package var onHandover: () -> Void = {}
     private var isEnding = false
     private var wasHandedOver = false
-    private let manager: ServiceManager?
+    let manager: ServiceManager?
     var takeOver: TakeOver?
     var desk: HandoverDesk?
     var adminSocket: ListeningSocketBox?
-    private let floodReport: FloodReport
-    private var spans: SpanSink?
+    let floodReport: FloodReport
+    private(set) var spans: SpanSink?
     private var spanExporter: SpanExporter?
     private var drainEnd: UInt64 = 0
     /// The last traces; nil where nobody wants to see them.
@@ -236,7 +234,7 @@ package final class Gateway {
     }
 
     /// Makes what all workers share of upstreams fit a configuration, before they get it.
-    private func useUpstreams(of configuration: LoadedConfiguration) {
+    func useUpstreams(of configuration: LoadedConfiguration) {
         let definitions = discovery.use(
             configuration.upstreamDefinitions, servers: NameServers(configuration.configuration.gateway))
         let gateway = configuration.configuration.gateway
@@ -260,7 +258,7 @@ package final class Gateway {
     }
 
     /// A snapshot of the configuration in force for one worker.
-    private func snapshot() -> WorkerSnapshot {
+    func snapshot() -> WorkerSnapshot {
         let snapshot = loaded.snapshot(generation: generation, boards: boards, listeners: listeners)
         snapshot.use(discovery.definitions)
         metrics.number(snapshot)
@@ -345,7 +343,7 @@ package final class Gateway {
     }
 
     /// What the service manager shows.
-    private var status: String {
+    var status: String {
         refusal.isEmpty
             ? "serving, configuration \(generation)"
             : "serving, configuration \(generation); a newer one was refused: \(refusal.count) errors"
@@ -358,121 +356,6 @@ package final class Gateway {
         accessLog?.reopen()
         log.info("reopening the access log")
     }
-
-    // MARK: - Reload
-
-    private func watchFiles() throws(EventLoopError) {
-        watchers = [try FileWatcher(loop: loop, path: loader.path) { [unowned self] in reload("changed file") }]
-        for (path, reason) in watchedFiles {
-            watchers.append(try FileWatcher(loop: loop, path: path) { [unowned self] in reload(reason) })
-        }
-    }
-
-    /// The files that the configuration names and that take effect at once, with what a change of them is called.
-    private var watchedFiles: [String: String] {
-        var files: [String: String] = [:]
-        for listener in loaded.configuration.gateway.listeners {
-            for file in listener.tls?.files ?? [] { files[file.path] = "changed certificate" }
-        }
-        if let flags = loaded.configuration.flags { files[flags] = "changed flags" }
-        return files
-    }
-
-    /// Reads the configuration again. A good one goes to all workers; a bad one is reported, and the old one stays.
-    package func reload(_ reason: String) {
-        guard !isDraining else { return }
-        manager?.reloading()
-        defer { manager?.ready(status) }
-        switch loader.load(previous: loaded) {
-        case .refused(let issues):
-            refusal = issues
-            metrics.noteReload(isRefused: true)
-            log.error(
-                "configuration refused, the old one stays in force",
-                metadata: ["reason": "\(reason)", "errors": "\(issues.count)"])
-            for issue in issues { log.error("\(issue)") }
-        case .loaded(let configuration):
-            refusal = []
-            for issue in configuration.issues { log.warning("\(issue)") }
-            reportFixedSettings(configuration.configuration)
-            let watched = watchedFiles
-            filed = configuration
-            metrics.noteReload(isRefused: false)
-            putInForce()
-            log.info("configuration in force", metadata: ["generation": "\(generation)", "reason": "\(reason)"])
-            if watched != watchedFiles { try? watchFiles() }
-        }
-    }
-
-    /// Gives all workers what the files say, with what was chosen at run time over it.
-    func putInForce() {
-        loaded = choices.applied(to: filed)
-        listeners = listeners.enumerated().map { loaded.plan(for: $1, at: $0) }
-        generation += 1
-        useUpstreams(of: loaded)
-        for worker in workers {
-            worker.mailbox.send(.apply(SnapshotBox(snapshot())))
-        }
-    }
-
-    /// Says which changes need a new process: what was bound or opened at the start stays.
-    private func reportFixedSettings(_ next: GatewayConfiguration) {
-        let old = loaded.configuration.gateway
-        let new = next.gateway
-        var fixed: [String] = []
-        if old.listeners.map(\.address) != new.listeners.map(\.address) { fixed.append("listeners") }
-        if old.admin != new.admin { fixed.append("admin") }
-        if old.workers != new.workers { fixed.append("workers") }
-        if old.handover != new.handover { fixed.append("handover") }
-        if old.accessLog?.output != new.accessLog?.output { fixed.append("accessLog.output") }
-        if old.tracing.otlp != new.tracing.otlp { fixed.append("tracing.otlp") }
-        if old.tracing.recent != new.tracing.recent { fixed.append("tracing.recent") }
-        if !fixed.isEmpty {
-            log.warning(
-                "these changes take effect with the next start",
-                metadata: ["settings": "\(fixed.joined(separator: ", "))"])
-        }
-    }
-
-    // MARK: - What the admin listener shows
-
-    /// The configuration in force, secrets hidden.
-    package var effectiveConfiguration: JSONValue { loaded.configuration.effective(workers: workers.count) }
-
-    /// How many clients were cut off since the start, by the kind of their flood.
-    package var floods: FloodCounts { floodReport.counts }
-
-    /// How many clients did not get through their TLS handshakes since the start, by cause.
-    package var handshakeFailures: KindCounts<HandshakeFailure> {
-        workers.reduce(into: KindCounts()) { $0 += $1.mailbox.handshakeFailures }
-    }
-
-    /// The admin section of the configuration.
-    package var admin: AdminSection? { loaded.configuration.gateway.admin }
-
-    /// The flags in force.
-    package var flags: FlagSnapshot { loaded.flags }
-
-    /// How many lines of the access log were written, and how many were lost; nil where there is none.
-    package var accessLogLines: (written: UInt64, lost: UInt64)? {
-        accessLog.map { sink in
-            let counts = sink.counts
-            return (counts.written, counts.dropped)
-        }
-    }
-
-    /// All figures, in the format that suits this `Accept`.
-    package func scrape(accepting accept: String) -> (type: String, body: [UInt8]) {
-        metrics.scrape(
-            MetricsFormat(accepting: accept),
-            GatewayFigures(
-                service: loaded.tracing.export.service, generation: generation, floods: floods,
-                mailboxes: workers.map(\.mailbox), logLines: accessLogLines, spans: spanCounts,
-                listeners: listeners, upstreams: upstreamReports, overload: overload, probes: prober.counts))
-    }
-
-    /// What became of the spans that were recorded; nil where none are.
-    package var spanCounts: SpanQueue.Counts? { spans?.queue.counts }
 
     // MARK: - The system
 

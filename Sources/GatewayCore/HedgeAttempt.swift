@@ -25,9 +25,10 @@ final class HedgeAttempt: RecordedAttempt {
 
     /// Begins, unless too many requests are being repeated, or there is no other endpoint to ask; returns whether it has.
     func begin(_ exchange: Exchange, avoiding endpoint: Int, by rules: RetryRules, _ plan: UpstreamPlan) -> Bool {
-        guard plan.group.endpoints.count > 1, plan.group.board.takeRetry(live: plan.group.live, by: rules.budget) else {
-            return false
-        }
+        forgetSpan()
+        guard plan.group.hasAvailable(besides: endpoint),
+            plan.group.board.takeRetry(live: plan.group.live, by: rules.budget)
+        else { return false }
         board = plan.group.board
         forgetTimes(measuring: first.isMeasured)
         method = first.method

@@ -75,8 +75,8 @@ package struct AccessLogRecord: ~Copyable {
         split = nil
         text.removeAll(keeping: 65_536)
         present.removeAll()
-        flags.removeAll(keepingCapacity: true)
-        parts.removeAll(keepingCapacity: true)
+        if !flags.isEmpty { flags.removeAll(keepingCapacity: true) }
+        if !parts.isEmpty { parts.removeAll(keepingCapacity: true) }
     }
 
     /// Sets a field that is text; the fields that are numbers or lists have properties and methods of their own, and

@@ -53,7 +53,11 @@ extension ByteBuffer {
         }
         text(.request, &self)
         append(",\"status\":")
-        appendDecimal(record.status)
+        if (100..<1_000).contains(record.status) {
+            appendThreeDigits(UInt64(record.status))
+        } else {
+            appendDecimal(record.status)
+        }
         text(.cause, &self)
         append(",\"bytes_in\":")
         appendDecimal(record.bytesIn)

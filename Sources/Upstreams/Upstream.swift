@@ -147,6 +147,13 @@ package final class Upstream {
         return nil
     }
 
+    /// Whether another server than the one with this number should get requests.
+    package func hasAvailable(besides number: Int) -> Bool {
+        let figures = PickFigures(endpoints: endpoints, now: loop.now, rules: rules)
+        for other in endpoints.indices where other != number && figures.isAvailable(other) { return true }
+        return false
+    }
+
     /// Has each request go over a connection of its own, which is closed at its end.
     package func keepNoConnections() {
         // A pool that is retired serves requests all the same, and keeps nothing for others.

@@ -71,7 +71,8 @@ extension EndToEnd {
                 return load.withLock { $0.most } <= 24
             }
             let refused = try clients.end()
-            #expect(!refused.isEmpty && refused.allSatisfy { $0.contains("upstream_overloaded") }, "\(refused.prefix(3))")
+            #expect(
+                !refused.isEmpty && refused.allSatisfy { $0.contains("upstream_overloaded") }, "\(refused.prefix(3))")
             try Self.ask(gateway, times: 20)
         }
     }

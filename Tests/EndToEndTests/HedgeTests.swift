@@ -41,6 +41,30 @@ extension EndToEnd {
             try gateway.figures("banyan_upstream_retries_total", ["result": "hedged"], reach: 1)
         }
 
+        @Test("Where no other server is well, nobody is asked twice")
+        func nobodyElse() throws {
+            let seen = Counter()
+            let well = try StubUpstream { connection in
+                while try connection.request() != nil {
+                    // The work of a slow server, and not a wait for something to happen.
+                    if seen.next() > 2 { Thread.sleep(forTimeInterval: 0.3) }
+                    try connection.send(Self.ok)
+                }
+            }
+            let dead = try StubUpstream.saying("dead")
+            let gateway = try Self.gateway(
+                [well, dead],
+                #""hedge": {"after": "50ms"}, "panicThreshold": 0, "outlier": {"consecutiveGatewayFailures": 1}"#)
+            dead.kill()
+            let client = try gateway.client()
+            for _ in 0..<2 { #expect(try client.exchange("GET /").text == "ok", "\(client.transcript)") }
+            try gateway.figures("banyan_upstream_endpoints", ["upstream": "stub", "state": "ejected"], reach: 1)
+            #expect(try client.exchange("GET /slow").text == "ok", "\(client.transcript)")
+            #expect(well.requests.count == 3)
+            let line = try gateway.logLine(path: "/slow")
+            #expect(line["attempts"] as? Int == 1, "\(line)")
+        }
+
         @Test("The first server's answer is passed on where it comes first after all, once")
         func firstWins() throws {
             let gates = [Gate(), Gate()]

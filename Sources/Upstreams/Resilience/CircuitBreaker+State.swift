@@ -50,6 +50,14 @@ extension CircuitBreaker {
                 | UInt64(succeeded) << 18 | time << 23
         }
 
+        /// Whether this is the word of a closed breaker: what most requests need to know.
+        static func isClosed(_ word: UInt64) -> Bool { word & 3 == UInt64(Phase.closed.rawValue) }
+
+        /// The ticket of a request that passes when this is the word.
+        static func ticket(ofClosed word: UInt64) -> BreakerTicket {
+            BreakerTicket(isProbe: false, opening: UInt8(word >> 6 & 127))
+        }
+
         /// Openings in a row, the present one included.
         package var openingsInARow: Int { Int(row) }
         /// Since when it is closed; requests of before do not count. 0 where it is not closed, or was never open.

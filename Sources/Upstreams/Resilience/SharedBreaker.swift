@@ -12,11 +12,16 @@ final class SharedBreaker: Sendable {
     var current: CircuitBreaker.State { CircuitBreaker.State(word: state.load(ordering: .relaxed)) }
 
     /// Whether a request would pass.
-    func wouldAdmit(at now: UInt64, by rules: CircuitBreaker) -> Bool { current.wouldAdmit(now: now, by: rules) }
+    func wouldAdmit(at now: UInt64, by rules: CircuitBreaker) -> Bool {
+        let word = state.load(ordering: .relaxed)
+        return CircuitBreaker.State.isClosed(word) || CircuitBreaker.State(word: word).wouldAdmit(now: now, by: rules)
+    }
 
     /// Asks for a request to pass.
     func admit(at now: UInt64, by rules: CircuitBreaker) -> CircuitBreaker.Admission {
-        change { $0.admit(now: now, by: rules) }
+        let word = state.load(ordering: .relaxed)
+        if CircuitBreaker.State.isClosed(word) { return .yes(CircuitBreaker.State.ticket(ofClosed: word)) }
+        return change { $0.admit(now: now, by: rules) }
     }
 
     /// Takes the outcome of a request that has passed with `ticket`.
@@ -24,6 +29,13 @@ final class SharedBreaker: Sendable {
         _ outcome: CircuitBreaker.Outcome, _ ticket: BreakerTicket, at now: UInt64, random: UInt64,
         by rules: CircuitBreaker
     ) -> CircuitBreaker.Transition? {
+        let word = state.load(ordering: .relaxed)
+        if outcome == .answered(failed: false, slow: false), CircuitBreaker.State.isClosed(word) {
+            // A good outcome never opens it.
+            if CircuitBreaker.State.ticket(ofClosed: word) == ticket { count(outcome, at: now, by: rules) }
+            return nil
+        }
+        let current = CircuitBreaker.State(word: word)
         if current.counts(ticket) { count(outcome, at: now, by: rules) }
         let since = current.closedSince
         return change {
