@@ -6,12 +6,13 @@ each, in an order that changes from round to round: a machine that is faster in 
 of them. Counted is the CPU time of the whole process, the thread that exports included, to the nanosecond.
 
     off     no access log, no spans (metrics are always counted)
+    again   the same once more: how far it lies from 1 is what the machine does to the others
     log     the access log, to /dev/null
     1%      the log, and one trace in a hundred exported to a collector
     100%    the log, and every trace exported
     hanging every trace recorded, for a collector that accepts and never answers
 
-    Benchmarks/observability.py --banyan .build-release/release/banyan [--reference OLD] [--rounds 40] [--requests 8000]
+    Benchmarks/observability.py --banyan .build-release/release/banyan [--reference OLD] [--rounds 300] [--requests 2000]
     Benchmarks/observability.py --banyan .build-release/release/banyan --hang 60 [--rate 10000]
 
 `--reference` takes an older program as "off", one that counts no metrics for instance. `--hang` asks at a steady rate for
@@ -129,8 +130,8 @@ def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--banyan", default=".build-release/release/banyan")
     options.add_argument("--reference")
-    options.add_argument("--rounds", type=int, default=40)
-    options.add_argument("--requests", type=int, default=8000)
+    options.add_argument("--rounds", type=int, default=300)
+    options.add_argument("--requests", type=int, default=2000)
     options.add_argument("--connections", type=int, default=64)
     options.add_argument("--hang", type=int, default=0, metavar="SECONDS")
     options.add_argument("--rate", type=int, default=10000)
@@ -145,6 +146,7 @@ def main():
     log, otlp = {"output": "/dev/null"}, {"url": f"http://127.0.0.1:{collector.getsockname()[1]}"}
     kinds = {
         "off": {"accessLog": False, "tracing": {}},
+        "again": {"accessLog": False, "tracing": {}},
         "log": {"accessLog": log, "tracing": {}},
         "1%": {"accessLog": log, "tracing": {"otlp": otlp, "sampleRatio": 0.01}},
         "100%": {"accessLog": log, "tracing": {"otlp": otlp, "sampleRatio": 1}},

@@ -8,7 +8,7 @@ Runs the same gateway three times at once, on one core, in front of two servers,
                 server, hedges after a second, active checks, a context with a flag's fallback
     everything  the same with hedges after the 99th percentile, so that one request in a hundred is sent twice
 
-    Benchmarks/resilience.py --banyan .build-release/release/banyan [--reference OLD] [--rounds 40] [--requests 8000]
+    Benchmarks/resilience.py --banyan .build-release/release/banyan [--reference OLD] [--rounds 200] [--requests 2000]
     Benchmarks/resilience.py --banyan .build-release/release/banyan --silence [--rate 2000]
     Benchmarks/resilience.py --banyan .build-release/release/banyan --switch [--rate 2000]
 
@@ -149,8 +149,8 @@ def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--banyan", default=".build-release/release/banyan")
     options.add_argument("--reference")
-    options.add_argument("--rounds", type=int, default=40)
-    options.add_argument("--requests", type=int, default=8000)
+    options.add_argument("--rounds", type=int, default=200)
+    options.add_argument("--requests", type=int, default=2000)
     options.add_argument("--connections", type=int, default=64)
     options.add_argument("--silence", action="store_true")
     options.add_argument("--switch", action="store_true")

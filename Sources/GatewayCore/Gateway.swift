@@ -27,8 +27,6 @@ package final class Gateway {
     var filed: LoadedConfiguration
     /// What was chosen at run time.
     let choices: ChoiceKeeper
-    /// How servers of a pool are asked that is to become active.
-    var poolProbe: PoolProbe = ConnectProbe.begin
     /// What the sockets are for, by their numbers: they stay when the listeners of the file change.
     var listeners: [ListenerPlan]
     private(set) var workers: [WorkerThread] = []

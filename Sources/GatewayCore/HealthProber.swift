@@ -124,20 +124,8 @@ private final class HealthTarget {
         timer = ActionTimer(loop: loop) { [unowned self] in ask() }
     }
 
-    /// How the server is reached: as requests reach it, as far as the question allows.
-    var definition: UpstreamDefinition {
-        var server = key.server
-        switch check?.question {
-        case .http, nil: break
-        case .connection:
-            server.address.isSecure = false
-            server.address.tls = UpstreamTLS()
-            server.address.carrier = .connection
-        case .grpc: server.address.carrier = .http2
-        }
-        // The name makes endpoints of several upstreams, and of several servers of one, different ones.
-        return UpstreamDefinition(name: "\(key.upstream) \(server.address.text)\(server.pathPrefix)", servers: [server])
-    }
+    /// How the server is reached.
+    var definition: UpstreamDefinition { (check ?? HealthCheck(.connection)).way(to: key.server, of: key.upstream) }
 
     /// Asks by these rules from now on.
     ///

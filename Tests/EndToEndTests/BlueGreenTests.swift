@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import Testing
 
 extension EndToEnd {
@@ -128,6 +129,38 @@ extension EndToEnd {
                 #expect(answer.json["warning"] is String)
                 try eventually("green serves") { try gateway.exchange("GET /").text == "green" }
             }
+        }
+
+        @Test(
+            "A pool whose servers answer, but not as `health` asks, gets no requests",
+            arguments: ["127.0.0.1", "localhost"])
+        func unhealthy(host: String) throws {
+            let blue = try StubUpstream.saying("blue")
+            let isWell = Mutex(false)
+            let green = try StubUpstream.answering { request in
+                request.target == "/health" && !isWell.withLock { $0 }
+                    ? "HTTP/1.1 503 Starting\r\nContent-Length: 0\r\n\r\n"
+                    : "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\ngreen"
+            }
+            var setup = GatewaySetup().route(#"{"match": "/{rest...}", "to": "shop"}"#)
+            let place = green.url.replacing("127.0.0.1", with: host)
+            setup.upstreams = [
+                (
+                    "shop",
+                    """
+                    {"pools": {"blue": {"servers": ["\(blue.url)"]}, "green": {"servers": ["\(place)"]}}, "active": "blue",
+                     "health": {"path": "/health"}}
+                    """
+                )
+            ]
+            let gateway = try GatewayProcess(setup)
+            let refused = try Self.put("/upstreams/shop/active", #""green""#, to: gateway)
+            #expect(refused.status == 409, "\(refused)")
+            #expect(refused.json["errors"] as? [String] == ["\(place): status 503"], "\(refused)")
+            #expect(try gateway.exchange("GET /").text == "blue")
+            isWell.withLock { $0 = true }
+            #expect(try Self.put("/upstreams/shop/active", #""green""#, to: gateway).status == 200)
+            try eventually("green serves") { try gateway.exchange("GET /").text == "green" }
         }
 
         @Test("A pool of which less than half answers gets no requests, unless somebody insists")

@@ -25,12 +25,12 @@ package final class PoolCheck {
     /// So long all of it may take, in milliseconds.
     private static let patience: UInt64 = 5_000
 
-    /// A check that begins with ``begin()``; services that SRV records name are not asked, their servers are not known.
+    /// A check that begins with ``begin()``.
     init(
         _ servers: [ServerSection], of upstream: UpstreamSection, loop: EventLoop, probe: @escaping PoolProbe,
         _ done: @escaping (PoolCheck) -> Void
     ) {
-        self.servers = servers.filter { !$0.url.isService }
+        self.servers = servers
         self.upstream = upstream
         self.loop = loop
         self.probe = probe

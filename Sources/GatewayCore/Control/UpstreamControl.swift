@@ -1,6 +1,8 @@
+import EventLoops
 import GatewayConfig
 import JSON
 import Logging
+import Upstreams
 
 /// Why operators do not get what they ask for.
 package struct ControlRefusal: Error, Equatable, Sendable {
@@ -67,7 +69,7 @@ extension Gateway {
             done(activate(pool, of: name, isForced: choice.force))
             return nil
         }
-        let check = PoolCheck(servers, of: upstream, loop: loop, probe: poolProbe) { [unowned self] check in
+        let check = PoolCheck(servers, of: upstream, loop: loop, probe: probeOnce) { [unowned self] check in
             guard check.isGood else {
                 let unwell = check.failures
                 let detail = "of \(servers.count) servers of the pool \"\(pool)\" \(unwell.count) do not answer"
@@ -77,6 +79,17 @@ extension Gateway {
         }
         check.begin()
         return check
+    }
+
+    /// Asks a server of a pool as the upstream's `health` says, or else for a connection.
+    private func probeOnce(
+        _ server: ServerSection, _ upstream: UpstreamSection, _ loop: EventLoop, _ done: @escaping (String?) -> Void
+    ) -> AnyObject {
+        guard upstream.health != nil || server.url.isService else {
+            return ConnectProbe.begin(server, upstream, loop, done)
+        }
+        return ServerProbe(
+            server, upstream, resolver: NameServers(loaded.configuration.gateway), loop: loop, done)
     }
 
     /// The file may have changed while servers were asked: everything is looked at again.
