@@ -86,6 +86,14 @@ def short_load(pid, port, connections, requests, path="/1k"):
     return (cpu_exactly(pid) - before) / requests / 1000
 
 
+def only(pattern, output):
+    """The first group of the pattern, which has to be there."""
+    found = re.search(pattern, output)
+    if not found:
+        sys.exit(f"no {pattern} in: {output}")
+    return found.group(1)
+
+
 def percentile(output, share):
     # At the beginning of a line: the share of a standard deviation may end in the same digits.
     return re.search(rf"^\s*{share}%\s+(\S+)", output, re.MULTILINE).group(1)
@@ -101,6 +109,18 @@ def in_turn(peers, rounds, requests, connections, path="/1k"):
         for name in names[first:] + names[:first]:
             found[name].append(short_load(*peers[name], connections, requests, path))
     return found
+
+
+def steady_load(port, options, seconds, log):
+    """Asks at `options.rate` for so many seconds: the times in microseconds, least first, and how many were not 200."""
+    subprocess.run(
+        ["taskset", "-c", "1", "h2load", "--h1", "-D", str(seconds), "-c", str(options.connections),
+         f"--rps={options.rate / options.connections}", f"--log-file={log}", f"http://127.0.0.1:{port}/1k"],
+        capture_output=True, check=True, timeout=seconds + 60)
+    with open(log) as file:
+        lines = [line.split("\t") for line in file]
+    os.remove(log)
+    return sorted(int(line[2]) for line in lines), sum(line[1] != "200" for line in lines)
 
 
 class Spread:

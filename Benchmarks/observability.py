@@ -24,7 +24,6 @@ import os
 import re
 import socket
 import statistics
-import subprocess
 import sys
 import threading
 import urllib.request
@@ -82,18 +81,11 @@ def compare_cost(options, peers):
 
 
 def steady(port, options, seconds, log):
-    """Asks at the rate for so many seconds; the time of each request, in microseconds, least first."""
-    each = options.rate / options.connections
-    subprocess.run(
-        ["taskset", "-c", "1", "h2load", "--h1", "-D", str(seconds), "-c", str(options.connections), f"--rps={each}",
-         f"--log-file={log}", f"http://127.0.0.1:{port}/1k"],
-        capture_output=True, check=True, timeout=seconds + 60)
-    with open(log) as file:
-        lines = [line.split("\t") for line in file]
-    os.remove(log)
-    if any(line[1] != "200" for line in lines):
+    """The times of requests at the rate, of which each has to be answered."""
+    times, bad = contest.steady_load(port, options, seconds, log)
+    if bad:
         sys.exit("errors")
-    return sorted(int(line[2]) for line in lines)
+    return times
 
 
 def told(name, times, seconds, pid):

@@ -66,18 +66,6 @@ def gateways(stage, options, ports):
     return peers, admins
 
 
-def steady(port, options, seconds, log):
-    """The times of requests at the rate, in microseconds, least first, and how many were not answered with 200."""
-    subprocess.run(
-        ["taskset", "-c", "1", "h2load", "--h1", "-D", str(seconds), "-c", str(options.connections),
-         f"--rps={options.rate / options.connections}", f"--log-file={log}", f"http://127.0.0.1:{port}/1k"],
-        capture_output=True, check=True, timeout=seconds + 60)
-    with open(log) as file:
-        lines = [line.split("\t") for line in file]
-    os.remove(log)
-    return sorted(int(line[2]) for line in lines), sum(line[1] != "200" for line in lines)
-
-
 def state(admin):
     with urllib.request.urlopen(f"http://127.0.0.1:{admin}/upstreams/new", timeout=10) as answer:
         return [endpoint["state"] for endpoint in json.load(answer)["endpoints"]]
@@ -92,17 +80,17 @@ def silence(stage, options, port, admin, server):
 
     worker = contest.worker_of(server.pid)
     log = stage.folder + "/times"
-    steady(port, options, 2, log)
-    before = tell("both servers", *steady(port, options, 10, log))
+    contest.steady_load(port, options, 2, log)
+    before = tell("both servers", *contest.steady_load(port, options, 10, log))
     os.kill(worker, signal.SIGSTOP)
     try:
-        tell("one falls silent", *steady(port, options, 5, log))
+        tell("one falls silent", *contest.steady_load(port, options, 5, log))
         deadline = time.monotonic() + 20
         while "available" == state(admin)[1]:
             if time.monotonic() > deadline:
                 sys.exit("the silent server is not ejected: " + str(state(admin)))
             time.sleep(0.1)
-        after = tell("after its ejection", *steady(port, options, 10, log))
+        after = tell("after its ejection", *contest.steady_load(port, options, 10, log))
     finally:
         os.kill(worker, signal.SIGCONT)
     print(f"p99 after the ejection: {after / before:.2f} of that before")

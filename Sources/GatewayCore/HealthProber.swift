@@ -39,17 +39,19 @@ final class HealthProber {
             tallies[definition.name] = tally
             for (server, endpoint) in zip(definition.servers, board.boards(of: definition.servers))
             where !server.address.candidates.isEmpty {
-                let key = HealthTarget.Key(upstream: definition.name, server: server)
+                let key = HealthTarget.Key(upstream: definition.name, place: server.place)
                 // A server that stands in the list twice is one endpoint.
                 if next[key] != nil { continue }
                 let known = targets[key].flatMap { $0.endpoint === endpoint ? $0 : nil }
-                let target = known ?? HealthTarget(key, endpoint, board, tally: tally, loop: loop)
+                let target = known ?? HealthTarget(key, server, endpoint, board, tally: tally, loop: loop)
                 if target.use(check) { newcomers.append(target) }
                 next[key] = target
                 order.append(target)
             }
         }
         for (key, target) in targets where next[key] !== target { target.stop() }
+        let names = Set(definitions.map(\.name))
+        tallies = tallies.filter { names.contains($0.key) }
         targets = next
         connect(order)
         for (index, target) in newcomers.enumerated() {
@@ -93,10 +95,11 @@ private final class HealthTarget {
     /// What makes it the same one after a reload.
     struct Key: Hashable {
         var upstream: String
-        var server: UpstreamDefinition.Server
+        var place: UpstreamDefinition.Place
     }
 
     let key: Key
+    private let server: UpstreamDefinition.Server
     /// What all workers know of it.
     let endpoint: EndpointBoard
     private let board: UpstreamBoard
@@ -114,8 +117,12 @@ private final class HealthTarget {
     /// When it was asked last, in milliseconds.
     private var askedAt: UInt64 = 0
 
-    init(_ key: Key, _ endpoint: EndpointBoard, _ board: UpstreamBoard, tally: HealthTally, loop: EventLoop) {
+    init(
+        _ key: Key, _ server: UpstreamDefinition.Server, _ endpoint: EndpointBoard, _ board: UpstreamBoard,
+        tally: HealthTally, loop: EventLoop
+    ) {
         self.key = key
+        self.server = server
         self.endpoint = endpoint
         self.board = board
         self.tally = tally
@@ -125,7 +132,7 @@ private final class HealthTarget {
     }
 
     /// How the server is reached.
-    var definition: UpstreamDefinition { (check ?? HealthCheck(.connection)).way(to: key.server, of: key.upstream) }
+    var definition: UpstreamDefinition { (check ?? HealthCheck(.connection)).way(to: server, of: key.upstream) }
 
     /// Asks by these rules from now on.
     ///

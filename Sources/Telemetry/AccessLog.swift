@@ -40,15 +40,16 @@ package struct AccessLogSampling: Equatable, Sendable {
 
 /// The access log of one worker: lines gather in a buffer of its own, and go to the sink many at a time.
 package struct AccessLog: ~Copyable {
-    /// Beyond this many bytes the lines go to the sink.
-    package static let flushSize = 262_144
+    /// Beyond this many bytes the lines go to the sink: with one more line they fit the memory that it keeps.
+    package static let flushSize = LogSink.keptMemory - 16_384
 
     /// How a line looks; ``AccessLogFormat/fields`` tells what a record has to have.
     package let format: AccessLogFormat
     /// What is logged, and what is slow.
     package let sampling: AccessLogSampling
     private let sink: LogSink
-    private var buffer = ByteBuffer()
+    // As large as it will be: memory that is not used is none, and growing would be work while requests come.
+    private var buffer = ByteBuffer(capacity: LogSink.keptMemory)
     private var lines = 0
     private var dates = DateText()
 

@@ -29,8 +29,8 @@ package final class LogSink: @unchecked Sendable {
 
     /// The bytes that may wait for the writer, unless said otherwise.
     package static let standardCapacity = 4 << 20
-    /// The memory that an idle writer keeps.
-    private static let keptMemory = 256 << 10
+    /// The memory that lines gather in, and that stays when they are written.
+    package static let keptMemory = 256 << 10
 
     private let capacity: Int
     private let onLoss: @Sendable () -> Void
@@ -39,7 +39,7 @@ package final class LogSink: @unchecked Sendable {
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let hasWork: UnsafeMutablePointer<pthread_cond_t>
     private let hasEnded: UnsafeMutablePointer<pthread_cond_t>
-    private var pending = ByteBuffer()
+    private var pending = ByteBuffer(capacity: LogSink.keptMemory)
     private var pendingLines = 0
     /// Bytes that the writer has taken and not yet written.
     private var inHand = 0
@@ -183,7 +183,7 @@ package final class LogSink: @unchecked Sendable {
     }
 
     fileprivate func run() {
-        var lines = ByteBuffer()
+        var lines = ByteBuffer(capacity: Self.keptMemory)
         pthread_mutex_lock(mutex)
         while true {
             while pending.isEmpty, !wantsReopen, !isClosing { pthread_cond_wait(hasWork, mutex) }

@@ -17,6 +17,16 @@ package struct UpstreamDefinition: Sendable {
             self.weight = weight
             self.pathPrefix = pathPrefix
         }
+
+        /// Where it is.
+        package var place: Place { Place(address: address, pathPrefix: pathPrefix) }
+    }
+
+    /// What makes a server the same one after a reload, or after its name was looked up again: where it is, and neither its
+    /// weight nor its zone.
+    package struct Place: Hashable, Sendable {
+        package var address: EndpointAddress
+        package var pathPrefix: String
     }
 
     package var name: String
@@ -89,11 +99,16 @@ package final class Upstream {
         rules = definition.rules
         mayRefuse = rules.upstreamBreaker != nil
         let boards = board.boards(of: definition.servers)
+        // A server that stands in the list twice is one endpoint.
+        var found: [EndpointKey: Endpoint] = [:]
         endpoints = zip(definition.servers, boards).map { server, figures in
-            let key = EndpointKey(upstream: definition.name, server: server)
+            let key = EndpointKey(upstream: definition.name, place: server.place)
             let old = known[key].flatMap { $0.bounds === bounds && $0.board === figures ? $0 : nil }
-            let endpoint = old ?? Endpoint(server, loop: loop, curl: curl, bounds: bounds, board: figures, of: board)
+            let endpoint =
+                found[key] ?? old
+                ?? Endpoint(server, loop: loop, curl: curl, bounds: bounds, board: figures, of: board)
             endpoint.rules = definition.rules
+            found[key] = endpoint
             return endpoint
         }
         var balancing = LoadBalancer.Rules()
@@ -202,7 +217,9 @@ package struct UpstreamFigures: Equatable, Sendable {
 extension Upstream {
     /// What there is at this moment.
     package var figures: UpstreamFigures {
-        endpoints.reduce(into: UpstreamFigures()) { figures, endpoint in
+        var counted: Set<ObjectIdentifier> = []
+        return endpoints.reduce(into: UpstreamFigures()) { figures, endpoint in
+            guard counted.insert(ObjectIdentifier(endpoint)).inserted else { return }
             figures.open += endpoint.pool.openCount
             figures.idle += endpoint.pool.idleCount
             figures.waiting += endpoint.pool.waiting.count
@@ -214,7 +231,7 @@ extension Upstream {
 /// What makes an endpoint the same one after a reload.
 struct EndpointKey: Hashable {
     var upstream: String
-    var server: UpstreamDefinition.Server
+    var place: UpstreamDefinition.Place
 }
 
 /// The upstreams of one worker: made anew with each configuration, keeping the connections that are still good.
@@ -246,7 +263,7 @@ package final class UpstreamSet {
         var current: [EndpointKey: Endpoint] = [:]
         for upstream in upstreams {
             for endpoint in upstream.endpoints {
-                current[EndpointKey(upstream: upstream.definition.name, server: endpoint.server)] = endpoint
+                current[EndpointKey(upstream: upstream.definition.name, place: endpoint.server.place)] = endpoint
             }
         }
         for (key, endpoint) in endpoints where current[key] !== endpoint {

@@ -40,6 +40,36 @@ extension EndToEnd {
             #expect(stubs[2].requests.count >= before + 18, "\(stubs.map(\.requests.count))")
         }
 
+        @Test("Another weight, or another zone, is no other server: connections and ejections stay")
+        func weights() throws {
+            let stubs = try (0..<2).map { try StubUpstream.saying("\($0)") }
+            func setup(_ weight: Int, _ zone: String) -> GatewaySetup {
+                let servers = stubs.map { #"{"url": "\#($0.url)", "weight": \#(weight), "zone": "\#(zone)"}"# }
+                var setup = GatewaySetup().gateway(#""zone": "a""#).route(#"{"match": "/{rest...}", "to": "stub"}"#)
+                setup.upstreams = [
+                    (
+                        "stub",
+                        """
+                        {"servers": [\(servers.joined(separator: ","))], "balance": "round-robin", "slowStart": "none",
+                         "outlier": {"consecutiveGatewayFailures": 1}}
+                        """
+                    )
+                ]
+                return setup
+            }
+            let gateway = try GatewayProcess(setup(1, "a"), workers: 1)
+            stubs[1].kill()
+            try Self.ask(gateway, times: 4)
+            let ejected = ["upstream": "stub", "state": "ejected"]
+            try gateway.figures("banyan_upstream_endpoints", ejected, reach: 1)
+            for (weight, zone) in [(3, "a"), (3, "b")] {
+                try gateway.reload("routes.json", setup(weight, zone).text)
+                try Self.ask(gateway, times: 10)
+                #expect(try gateway.figures().sum("banyan_upstream_endpoints", ejected) == 1)
+            }
+            #expect(stubs[0].connections == 1)
+        }
+
         @Test("A learned bound comes down to what an upstream works on at a time, and up again when there is room")
         func learnedBound() throws {
             // Eight at a time, each for 30 ms; whoever comes beyond waits in the upstream.

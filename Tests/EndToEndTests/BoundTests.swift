@@ -205,12 +205,7 @@ extension EndToEnd {
         @Test("A drain ends what runs, tells the clients, and refuses nothing", arguments: ConnectionKind.allCases)
         func drain(kind: ConnectionKind) throws {
             let gate = Gate()
-            let stub = try StubUpstream { connection in
-                while let request = try connection.request() {
-                    if request.target == "/held" { try gate.wait() }
-                    try connection.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-                }
-            }
+            let stub = try StubUpstream.holding(gate)
             defer { gate.open() }
             let edge = try EdgeGateway(GatewaySetup(forwardingTo: stub))
             let idle = try edge.client(kind)

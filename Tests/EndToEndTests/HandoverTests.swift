@@ -86,12 +86,7 @@ extension EndToEnd {
         @Test("A request that runs is answered by the process that has it, and a signal does not cut it off")
         func runningRequest() throws {
             let gate = Gate()
-            let stub = try StubUpstream { connection in
-                while let request = try connection.request() {
-                    if request.target == "/held" { try gate.wait() }
-                    try connection.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-                }
-            }
+            let stub = try StubUpstream.holding(gate)
             defer { gate.open() }
             let folder = try TemporaryFolder()
             let setup = GatewaySetup(forwardingTo: stub).gateway(#""handover": "handover.sock""#)

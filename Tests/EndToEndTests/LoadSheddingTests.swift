@@ -43,12 +43,7 @@ extension EndToEnd {
         @Test("A worker that is late refuses new requests, finishes those it has, and serves again when it is not")
         func lag() throws {
             let gate = Gate()
-            let stub = try StubUpstream { connection in
-                while let request = try connection.request() {
-                    if request.target == "/held" { try gate.wait() }
-                    try connection.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-                }
-            }
+            let stub = try StubUpstream.holding(gate)
             defer { gate.open() }
             let gateway = try GatewayProcess(
                 GatewaySetup(forwardingTo: stub).gateway(#""overload": {"lag": "100ms"}"#))

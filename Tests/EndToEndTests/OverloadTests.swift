@@ -58,7 +58,13 @@ extension EndToEnd {
             let gateway = try GatewayProcess(setup, after: "ulimit -n 256")
             let clients = try (0..<120).map { _ in try gateway.client().request("GET /held") }
             // 256, without 128 for clients and 32 in reserve.
-            _ = try stub.requests(96)
+            do {
+                _ = try stub.requests(96)
+            } catch {
+                let open = try gateway.process.descriptors()
+                throw ExchangeFailure(
+                    "\(error); \(stub.connections) connections, \(open) descriptors", transcript: gateway.process.transcript)
+            }
             #expect(try gateway.admin("/healthz").status == 200)
             try gateway.reload("routes.json", setup.text.replacingOccurrences(of: "\"60s\"", with: "\"59s\""))
             #expect(try gateway.process.descriptors() < 256)

@@ -12,7 +12,7 @@ package final class UpstreamBoard: Sendable {
 
     private struct Endpoints {
         /// All that there ever were under the configurations that requests still use.
-        var known: [UpstreamDefinition.Server: EndpointBoard] = [:]
+        var known: [UpstreamDefinition.Place: EndpointBoard] = [:]
         /// Those of the configuration in force, in its order.
         var current: [EndpointBoard] = []
     }
@@ -30,12 +30,12 @@ package final class UpstreamBoard: Sendable {
         endpoints.withLock { endpoints in
             // Before their names were looked up nobody was known.
             let isFirst = endpoints.known.keys.allSatisfy { $0.address.candidates.isEmpty }
-            var known: [UpstreamDefinition.Server: EndpointBoard] = [:]
+            var known: [UpstreamDefinition.Place: EndpointBoard] = [:]
             endpoints.current = servers.map { server in
                 let board =
-                    known[server] ?? endpoints.known[server]
+                    known[server.place] ?? endpoints.known[server.place]
                     ?? EndpointBoard(server.address.text, servesSince: isFirst ? 0 : now)
-                known[server] = board
+                known[server.place] = board
                 return board
             }
             endpoints.known = known
@@ -45,7 +45,7 @@ package final class UpstreamBoard: Sendable {
     /// The board of each of `servers`; one of its own for a server that another configuration has.
     package func boards(of servers: [UpstreamDefinition.Server]) -> [EndpointBoard] {
         endpoints.withLock { endpoints in
-            servers.map { endpoints.known[$0] ?? EndpointBoard($0.address.text, servesSince: 0) }
+            servers.map { endpoints.known[$0.place] ?? EndpointBoard($0.address.text, servesSince: 0) }
         }
     }
 

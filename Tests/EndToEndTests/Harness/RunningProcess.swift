@@ -23,7 +23,7 @@ final class RunningProcess: Sendable {
         var exitCode: Int32?
     }
 
-    /// Starts a program; it inherits no socket of the tests.
+    /// Starts a program; it inherits no descriptor of the tests.
     ///
     /// - Parameters:
     ///   - environment: variables beside those of the tests.
@@ -60,7 +60,8 @@ final class RunningProcess: Sendable {
         defer { for variable in variables { free(variable) } }
         var pid: pid_t = 0
         let status = Inheritance.lock.withLock { _ in
-            posix_spawn(&pid, program, &actions, &attributes, words, variables)
+            Inheritance.forbidAll()
+            return posix_spawn(&pid, program, &actions, &attributes, words, variables)
         }
         for pipe in pipes { close(pipe.writing) }
         guard status == 0 else {
@@ -197,6 +198,12 @@ enum Inheritance {
     static let lock = Mutex(())
 
     static func forbid(_ descriptor: CInt) { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
+
+    /// Keeps out of children whatever there is at this moment: libraries, and tests of other rooms, open some, too.
+    static func forbidAll() {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? []
+        for descriptor in names.compactMap({ CInt($0) }) where descriptor > 2 { forbid(descriptor) }
+    }
 }
 
 /// The programs under test: beside the test bundle, or where `BANYAN_BINARIES` says.

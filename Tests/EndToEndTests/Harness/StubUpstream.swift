@@ -58,6 +58,16 @@ final class StubUpstream: Sendable {
         return try answering { $0.method == "HEAD" ? "\(head)\r\n\r\n" : "\(head)\r\n\r\n\(text)" }
     }
 
+    /// Answers every request with 200, one for `/held` when the gate is open.
+    static func holding(_ gate: Gate) throws -> StubUpstream {
+        try StubUpstream { connection in
+            while let request = try connection.request() {
+                if request.target == "/held" { try gate.wait() }
+                try connection.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            }
+        }
+    }
+
     deinit { stop() }
 
     var url: String { "http://\(place)" }
