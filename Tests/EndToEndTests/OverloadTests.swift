@@ -63,7 +63,8 @@ extension EndToEnd {
             } catch {
                 let open = try gateway.process.descriptors()
                 throw ExchangeFailure(
-                    "\(error); \(stub.connections) connections, \(open) descriptors", transcript: gateway.process.transcript)
+                    "\(error); \(stub.connections) connections, \(open) descriptors",
+                    transcript: gateway.process.transcript)
             }
             #expect(try gateway.admin("/healthz").status == 200)
             try gateway.reload("routes.json", setup.text.replacingOccurrences(of: "\"60s\"", with: "\"59s\""))
