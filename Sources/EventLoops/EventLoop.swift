@@ -12,8 +12,8 @@ package final class EventLoop {
     private var timers = TimerHeap()
     private var armedFor: UInt64 = .max
     private var timersHaveWaited = false
-    private var deferred: [DeferredWork] = []
-    private var running: [DeferredWork] = []
+    private let deferred = LoopCell<[DeferredWork]>([])
+    private let running = LoopCell<[DeferredWork]>([])
     private let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: EventLoop.scratchSize, alignment: 64)
     private var scratchIsLent = false
 
@@ -154,18 +154,18 @@ package final class EventLoop {
     package func atEndOfTurn(_ work: DeferredWork) {
         guard !work.isScheduled else { return }
         work.isScheduled = true
-        deferred.append(work)
+        deferred.value.append(work)
     }
 
     private func runDeferred() {
         // Work may schedule more work: go on until a pass leaves nothing, so that the loop never waits on it.
-        while !deferred.isEmpty {
-            swap(&deferred, &running)
-            for work in running {
+        while !deferred.value.isEmpty {
+            swap(&deferred.value, &running.value)
+            for work in running.value {
                 work.isScheduled = false
                 work.run()
             }
-            running.removeAll(keepingCapacity: true)
+            running.value.removeAll(keepingCapacity: true)
         }
     }
 }

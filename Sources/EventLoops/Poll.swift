@@ -23,7 +23,8 @@ open class Poll {
     package let loop: EventLoop
     private var handle: UnsafeMutablePointer<uv_poll_t>?
     /// What is watched now.
-    package private(set) final var watched: Events = []
+    package final var watched: Events { wanted }
+    private final var wanted: Events = []
 
     /// An object that watches nothing yet.
     package init(loop: EventLoop) { self.loop = loop }
@@ -48,8 +49,8 @@ open class Poll {
 
     /// Watches for exactly `events`; none pauses the watch.
     open func watch(_ events: Events) {
-        guard let handle, events != watched else { return }
-        watched = events
+        guard let handle, events != wanted else { return }
+        wanted = events
         if events.isEmpty {
             uv_poll_stop(handle)
             return
@@ -60,7 +61,7 @@ open class Poll {
             let poll = Unmanaged<Poll>.fromOpaque(data).takeUnretainedValue()
             guard status < 0 else { return poll.ready(Events(rawValue: events)) }
             // A connection that was reset: libuv has ended the watch by itself. Whoever goes on watching is told again.
-            poll.watched = []
+            poll.wanted = []
             poll.ready([.readable, .writable, .disconnect])
         }
     }
@@ -69,7 +70,7 @@ open class Poll {
     package final func release() {
         guard let old = handle else { return }
         handle = nil
-        watched = []
+        wanted = []
         old.pointee.data = nil
         uv_poll_stop(old)
         HandleDisposal.close(old)

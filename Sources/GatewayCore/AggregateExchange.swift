@@ -43,14 +43,30 @@ final class AggregateRoutePlan {
 final class AggregateExchange {
     // SAFETY: the exchange owns it, and has ended it before it goes.
     unowned(unsafe) let exchange: Exchange
-    var run: AggregateRun
+    var run: AggregateRun {
+        _read { yield runCell.value }
+        _modify { yield &runCell.value }
+    }
+    private let runCell: LoopCell<AggregateRun>
     var plan: AggregateRoutePlan?
     /// The view that begins when the client's body is whole.
     var awaited: AggregateRoutePlan?
-    private var composer = ViewComposer()
-    private var body = ByteBuffer()
+    private var composer: ViewComposer {
+        _read { yield composerCell.value }
+        _modify { yield &composerCell.value }
+    }
+    private var body: ByteBuffer {
+        _read { yield bodyCell.value }
+        _modify { yield &bodyCell.value }
+    }
+    private let composerCell = LoopCell(ViewComposer())
+    private let bodyCell = LoopCell(ByteBuffer())
     /// By the numbers of calls.
-    private var attempts: [PartAttempt] = []
+    private var attempts: [PartAttempt] {
+        _read { yield attemptsCell.value }
+        _modify { yield &attemptsCell.value }
+    }
+    private let attemptsCell = LoopCell<[PartAttempt]>([])
     /// How many of them know nothing of earlier views. Calls beyond were not started: their requests could not be written.
     private var readyAttempts = 0
     private lazy var deadline = ViewDeadline(self)
@@ -59,7 +75,7 @@ final class AggregateExchange {
 
     init(_ exchange: Exchange) {
         self.exchange = exchange
-        run = AggregateRun(hashSeed: exchange.worker.ids.next())
+        runCell = LoopCell(AggregateRun(hashSeed: exchange.worker.ids.next()))
     }
 
     // MARK: - The run

@@ -21,12 +21,24 @@ final class Exchange: ServerExchange {
     private(set) var snapshot: WorkerSnapshot?
     /// Who asks.
     var identity: RequestIdentity { sender }
-    var trace = TraceContext()
-    var captures = RouteCaptures()
+    var trace: TraceContext {
+        _read { yield traceCell.value }
+        _modify { yield &traceCell.value }
+    }
+    var captures: RouteCaptures {
+        _read { yield capturesCell.value }
+        _modify { yield &capturesCell.value }
+    }
+    private let traceCell = LoopCell(TraceContext())
+    private let capturesCell = LoopCell(RouteCaptures())
     /// The route's number, -1 before and without a match.
     private(set) var route = -1
     private(set) var allowed: AllowedMethods?
-    private(set) var decisions = DecisionVector()
+    private(set) var decisions: DecisionVector {
+        _read { yield decisionsCell.value }
+        _modify { yield &decisionsCell.value }
+    }
+    private let decisionsCell = LoopCell(DecisionVector())
     /// Whether there is one.
     private(set) var hasDecisions = false
     /// Why the request did not get the answer it was sent for.
@@ -42,6 +54,8 @@ final class Exchange: ServerExchange {
     private(set) var headAt: UInt64 = 0
     /// What is worth knowing besides, for the log; as `sender`, only ever written whole.
     private(set) var marks = AccessLogMarks()
+    /// Whether the client's connection is encrypted.
+    private(set) var isSecure = false
     /// Whether nothing more of the request is to come.
     private(set) var requestIsWhole = true
 
@@ -82,6 +96,7 @@ final class Exchange: ServerExchange {
     // MARK: - The way of a request
 
     override func headReceived() {
+        let worker = worker
         requestIsWhole = !head.framing.hasBody
         if worker.snapshot.measuresTime { headAt = EventLoop.nanoseconds }
         identify()
@@ -100,8 +115,11 @@ final class Exchange: ServerExchange {
 
     /// Who asks, in which trace, under which id.
     private func identify() {
+        let worker = worker
         let snapshot = worker.snapshot
         self.snapshot = snapshot
+        let channel = channel
+        isSecure = channel?.connection.isSecure == true
         worker.metrics.began(self)
         guard let channel else { return }
         var sender = RequestIdentity()
@@ -124,7 +142,7 @@ final class Exchange: ServerExchange {
     private func match() -> RouteAction? {
         guard let snapshot else { return nil }
         if head.method == .connect || head.method == .trace { return refuse(.methodNotAllowed) }
-        if let channel, channel.connection.isSecure, !Self.connection(channel.connection, serves: head) {
+        if isSecure, let channel, !Self.connection(channel.connection, serves: head) {
             return refuse(.misdirectedRequest)
         }
         if head.isAsterisk {

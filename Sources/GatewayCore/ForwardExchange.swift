@@ -17,7 +17,11 @@ final class ForwardExchange: RoutedAttempt {
     private var bodyIsHeld = false
     /// Whether the body is awaited before anything is sent; what has come of it.
     private var isGathering = false
-    private var gathered = ByteBuffer()
+    private let gatheredCell = LoopCell(ByteBuffer())
+    private var gathered: ByteBuffer {
+        _read { yield gatheredCell.value }
+        _modify { yield &gatheredCell.value }
+    }
     private var isTunnel = false
     /// Whether something of an answer has been passed on before its head.
     private var hasHinted = false
@@ -59,6 +63,7 @@ final class ForwardExchange: RoutedAttempt {
 
     /// Picks the upstream and begins.
     func begin(_ plan: ForwardPlan) {
+        let exchange = exchange
         guard let snapshot = exchange.snapshot else { return }
         self.plan = plan
         forgetTimes(measuring: snapshot.measuresTime)
@@ -97,6 +102,7 @@ final class ForwardExchange: RoutedAttempt {
     }
 
     override func begun() {
+        let exchange = exchange
         exchange.upstream = upstream
         exchange.endpoint = endpoint
         if let plan, plan.hedges { prepareHedge(plan) }
@@ -179,20 +185,21 @@ final class ForwardExchange: RoutedAttempt {
     }
 
     override func writeHead(into buffer: inout ByteBuffer) {
+        let exchange = exchange
         guard let plan, let endpoint, let snapshot = exchange.snapshot else { return }
-        write(exchange.head, for: plan, to: endpoint, span.spanID, snapshot, into: &buffer)
+        write(exchange.head, of: exchange, for: plan, to: endpoint, span.spanID, snapshot, into: &buffer)
     }
 
     /// The same for a second attempt beside this one.
     func writeHead(of hedge: HedgeAttempt, into buffer: inout ByteBuffer) {
         guard let plan, let endpoint = hedge.endpoint, let snapshot = exchange.snapshot else { return }
-        write(exchange.head, for: plan, to: endpoint, hedge.span.spanID, snapshot, into: &buffer)
+        write(exchange.head, of: exchange, for: plan, to: endpoint, hedge.span.spanID, snapshot, into: &buffer)
     }
 
     /// Writes the head of the upstream's request after that of the client's, to which this is the one access.
     private func write(
-        _ head: borrowing RequestHead, for plan: ForwardPlan, to endpoint: Endpoint, _ spanID: UInt64,
-        _ snapshot: WorkerSnapshot, into buffer: inout ByteBuffer
+        _ head: borrowing RequestHead, of exchange: Exchange, for plan: ForwardPlan, to endpoint: Endpoint,
+        _ spanID: UInt64, _ snapshot: WorkerSnapshot, into buffer: inout ByteBuffer
     ) {
         let upstream = snapshot.upstreams[upstream]
         head.copy(head.methodRange, to: &buffer)
@@ -274,6 +281,7 @@ final class ForwardExchange: RoutedAttempt {
     }
 
     override func headReceived() {
+        let exchange = exchange
         guard let plan, let snapshot = exchange.snapshot else { return }
         if head.status == 101, !head.switchesToWebSocket {
             cancel()
@@ -291,6 +299,7 @@ final class ForwardExchange: RoutedAttempt {
 
     /// Begins the client's answer with the head of that of `attempt`.
     func passOnHead(of attempt: RecordedAttempt, _ plan: ForwardPlan, _ snapshot: WorkerSnapshot) {
+        let exchange = exchange
         exchange.beginHead(status: attempt.span.status)
         let form = Self.relay(attempt.head, by: plan, exchange, snapshot, instead: fallbackReason, to: &exchange.output)
         isTunnel = form.body == .tunnel
@@ -329,6 +338,7 @@ final class ForwardExchange: RoutedAttempt {
 
     override func bodyReceived(_ bytes: Span<UInt8>) {
         if isDropping { return }
+        let exchange = exchange
         exchange.write(bytes)
         if exchange.outputIsFull { pause() }
     }
@@ -373,11 +383,10 @@ extension Exchange {
     /// Appends the fields by which the gateway speaks to an upstream: where the request comes from, its id, its trace.
     func appendGatewayFields(of head: borrowing RequestHead, spanID: UInt64, to buffer: inout ByteBuffer) {
         guard let snapshot else { return }
-        let scheme = channel?.connection.isSecure == true ? RequestScheme.https : .http
         ForwardingHeaders.appendForwardingFields(
-            of: head, peer: identity.peer, scheme: scheme, peerIsTrusted: identity.peerIsTrusted,
+            of: head, peer: identity.peer, scheme: isSecure ? .https : .http, peerIsTrusted: identity.peerIsTrusted,
             gateway: snapshot.name, into: &buffer)
-        if let channel, let certificate = channel.connection.clientCertificate {
+        if isSecure, let channel, let certificate = channel.connection.clientCertificate {
             snapshot.certificateFields(of: channel.listenerIndex)?.append(certificate, to: &buffer)
         }
         buffer.append("X-Request-Id: ")

@@ -17,7 +17,11 @@ final class PartAttempt: RoutedAttempt {
     /// The part that the call is for, from its start on.
     private var part = 0
     private lazy var deadline = PartDeadline(self)
-    private var content = PartContent()
+    private var content: PartContent {
+        _read { yield contentCell.value }
+        _modify { yield &contentCell.value }
+    }
+    private let contentCell = LoopCell(PartContent())
     /// Why the answer's content cannot be used, if there is any.
     private var obstacle: PartFailure.Reason?
     private var begunAt: UInt64 = 0

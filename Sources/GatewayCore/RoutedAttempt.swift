@@ -19,8 +19,12 @@ class RoutedAttempt: RecordedAttempt {
     private(set) final var earlier: [AttemptNote] = []
     /// Whether there are such.
     private(set) final var hasEarlier = false
-    private final var meter = AttemptMeter()
-    private final var course = Course()
+    private final let meter = LoopCell(AttemptMeter())
+    private final let courseCell = LoopCell(Course())
+    private final var course: Course {
+        _read { yield courseCell.value }
+        _modify { yield &courseCell.value }
+    }
     private final lazy var pause = RetryPause(self)
     /// What follows the answer that is being dropped.
     private final var dropping = Step.nothing
@@ -91,6 +95,7 @@ class RoutedAttempt: RecordedAttempt {
 
     /// Decides which upstream is asked for `target`, and who in its place.
     final func prepare(for target: Target, _ snapshot: WorkerSnapshot) {
+        let exchange = exchange
         upstream = snapshot.upstream(for: target, exchange.decisions)
         course = Course()
         fallbackReason = nil
@@ -104,12 +109,13 @@ class RoutedAttempt: RecordedAttempt {
 
     /// Makes an attempt, at the time `now`.
     final func attempt(at now: UInt64) {
+        let exchange = exchange
         guard let snapshot = exchange.snapshot else { return }
         let plan = snapshot.upstreams[upstream]
         course.attempts += 1
         exchange.attempts += 1
         beginSpan(of: exchange, at: now)
-        meter.begin(span, at: upstream, method: method, of: exchange)
+        meter.value.begin(span, at: upstream, method: method, of: exchange)
         var order = UpstreamOrder(
             random: exchange.worker.ids.next(), hash: plan.hashKey.map { $0.hash(exchange) } ?? nil)
         order.avoiding = course.avoiding
@@ -141,6 +147,7 @@ class RoutedAttempt: RecordedAttempt {
 
     /// The attempt was answered to the end.
     final func succeeded() {
+        let exchange = exchange
         finishAttempt(.ok)
         endSpan(of: exchange)
     }
@@ -152,7 +159,7 @@ class RoutedAttempt: RecordedAttempt {
     }
 
     private func finishAttempt(_ end: AttemptEnd) {
-        meter.end(end, status: span.status, of: exchange)
+        meter.value.end(end, status: span.status, of: exchange)
         if course.holds != .none {
             give(course.holds)
             course.holds = .none

@@ -59,7 +59,7 @@ struct SpanDesk: ~Copyable {
         span.end = end.monotonic
         begin(span, trace, end, parentIsRemote: trace.hasRemoteParent)
         let channel = exchange.channel
-        addServer(exchange, head, isSecure: channel?.connection.isSecure == true, snapshot)
+        addServer(exchange, head, isSecure: exchange.isSecure, snapshot)
         addRequest(head, &texts, snapshot)
         let identity = exchange.identity
         if let connection = channel?.connection { addClient(identity, connection) }

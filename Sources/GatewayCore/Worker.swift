@@ -16,8 +16,12 @@ final class Worker {
     let index: Int
     let loop: EventLoop
     private(set) var snapshot: WorkerSnapshot
-    var ids: IDGenerator
-    private var clock = MomentClock()
+    var ids: IDGenerator {
+        _read { yield idsCell.value }
+        _modify { yield &idsCell.value }
+    }
+    private let idsCell: LoopCell<IDGenerator>
+    private let clock = LoopCell(MomentClock())
     /// Memory for texts that are made before their length is written; empty between two uses.
     private var drafts = Drafts()
 
@@ -29,7 +33,7 @@ final class Worker {
     private let mailbox: WorkerMailbox
     private let upstreams: UpstreamSet
     private let server: GatewayServer
-    private var decider = FlagDecider()
+    private let decider = LoopCell(FlagDecider())
     private let accessLog: WorkerLog
     /// What is counted.
     let metrics: WorkerMetrics
@@ -41,7 +45,7 @@ final class Worker {
     /// How long answers take to begin.
     var headTimes = HeadTimes()
     private let overload: OverloadState
-    private var lag: WorkerLag
+    private let lag: LoopCell<WorkerLag>
 
     /// A worker that serves nothing before ``run(listening:)``. To be called on the thread that it will run on.
     ///
@@ -56,7 +60,7 @@ final class Worker {
         self.mailbox = mailbox
         metrics = mailbox.metrics
         overload = mailbox.overload
-        lag = WorkerLag(mailbox.overload)
+        lag = LoopCell(WorkerLag(mailbox.overload))
         let loop = try EventLoop()
         self.loop = loop
         guard let upstreams = UpstreamSet(loop: loop) else {
@@ -64,7 +68,7 @@ final class Worker {
         }
         self.upstreams = upstreams
         var system = SystemRandomNumberGenerator()
-        ids = IDGenerator(seed: system.next(), system.next(), system.next(), system.next())
+        idsCell = LoopCell(IDGenerator(seed: system.next(), system.next(), system.next(), system.next()))
         server = GatewayServer(loop: loop, limits: budget.bounding(snapshot.limits))
         server.protocols = snapshot.protocols
         server.balancers = snapshot.balancers
@@ -97,7 +101,7 @@ final class Worker {
     /// Decides the flag in `slot` for a request, unless that has been done, and notes it where services will see it.
     func decide(_ slot: Int, for exchange: Exchange, _ snapshot: WorkerSnapshot) {
         guard exchange.decisions[slot] == nil, snapshot.slots.indices.contains(slot) else { return }
-        let result = decider.decide(snapshot.slots[slot].flag, snapshot.flags, exchange.flagContext, &exchange.trace)
+        let result = decider.value.decide(snapshot.slots[slot].flag, snapshot.flags, exchange.flagContext, &exchange.trace)
         exchange.keep(result, in: slot)
         metrics.decided(slot, result, snapshot)
     }
@@ -114,7 +118,7 @@ final class Worker {
     }
 
     /// Now, on both clocks.
-    func moment() -> Moment { clock.now() }
+    func moment() -> Moment { clock.value.now() }
 
     /// Writes the line and the spans of an exchange that has ended at `end`, and whose head and trace these are: one access
     /// to each for all that is told of it.
@@ -129,7 +133,7 @@ final class Worker {
     }
 
     /// Why new requests are refused at this time; nil: they are served.
-    var overloadReason: OverloadReason? { overload.isOverMemory ? .memory : lag.isOver ? .lag : nil }
+    var overloadReason: OverloadReason? { overload.isOverMemory ? .memory : lag.value.isOver ? .lag : nil }
 
     /// Counts a request that is refused.
     func noteRefusal(_ reason: OverloadReason) { overload.noteRefusal(reason) }
@@ -137,7 +141,7 @@ final class Worker {
     /// The loop came to what was due so many nanoseconds too late.
     func noteLag(_ nanoseconds: UInt64) {
         metrics.noteLag(nanoseconds)
-        lag.note(nanoseconds, snapshot.mostLag)
+        lag.value.note(nanoseconds, snapshot.mostLag)
     }
 
     /// Counts a client that was cut off.

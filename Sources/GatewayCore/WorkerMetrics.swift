@@ -80,8 +80,7 @@ final class WorkerMetrics: Sendable {
 
     /// A request is in work.
     func began(_ exchange: Exchange) {
-        let isSecure = exchange.channel?.connection.isSecure == true
-        let key = MetricKey.active(method: exchange.head.method, isSecure: isSecure)
+        let key = MetricKey.active(method: exchange.head.method, isSecure: exchange.isSecure)
         exchange.countedAs = key
         active.add(to: 0, of: key)
     }

@@ -35,6 +35,8 @@ package final class Connection: Poll {
     var socket: CInt { descriptor.number }
     /// What has come of a balancer's announcement; nil when none is awaited.
     var announcement: ByteBuffer?
+    /// Whether one is awaited.
+    private(set) var isUnannounced: Bool
     /// What encrypts it; nil where HTTP is spoken in clear.
     let secure: TLSStream?
     /// What the session waits for, where TLS may have to wait for something else.
@@ -70,6 +72,7 @@ package final class Connection: Poll {
         origin = peer
         isCounted = !isAnnounced
         announcement = isAnnounced ? ByteBuffer() : nil
+        isUnannounced = isAnnounced
         listenerIndex = listener
         super.init(loop: server.loop)
     }
@@ -83,13 +86,14 @@ package final class Connection: Poll {
             return
         }
         acceptedAt = loop.now
-        guard announcement != nil else { return greet() }
+        guard isUnannounced else { return greet() }
         limitReading(to: server.limits.headTimeout)
         super.watch(.readable)
     }
 
     /// Begins with TLS where there is TLS.
     func greet() {
+        isUnannounced = false
         guard secure != nil else { return begin() }
         handshake = server.handshakeBegan(self)
         limitReading(to: server.limits.handshakeTimeout)
@@ -111,7 +115,7 @@ package final class Connection: Poll {
     // MARK: - Events
 
     public override func ready(_ events: Events) {
-        if announcement != nil { return readAnnouncement() }
+        if isUnannounced { return readAnnouncement() }
         if let secure { return ready(events, secure) }
         if events.contains(.writable) { flushSession() }
         if isClosed { return }

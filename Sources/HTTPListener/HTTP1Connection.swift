@@ -13,9 +13,17 @@ final class HTTP1Connection: ExchangeChannel {
     var phase = Phase.head
     var outputIsBlocked = false
 
-    var parser: HTTP1RequestParser
+    private let parserCell: LoopCell<HTTP1RequestParser>
+    var parser: HTTP1RequestParser {
+        _read { yield parserCell.value }
+        _modify { yield &parserCell.value }
+    }
     var body = BodyDecoder()
-    var pending = ByteBuffer()
+    private let pendingCell = LoopCell(ByteBuffer())
+    var pending: ByteBuffer {
+        _read { yield pendingCell.value }
+        _modify { yield &pendingCell.value }
+    }
     var requests = 0
     var isProcessing = false
     /// Whether bytes follow, in the input that is being processed, behind what has been taken of it.
@@ -49,7 +57,7 @@ final class HTTP1Connection: ExchangeChannel {
 
     override init(on connection: Connection) {
         server = connection.server
-        parser = HTTP1RequestParser(limits: connection.server.limits.head)
+        parserCell = LoopCell(HTTP1RequestParser(limits: connection.server.limits.head))
         idleSince = connection.loop.now
         super.init(on: connection)
     }

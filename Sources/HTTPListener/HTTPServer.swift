@@ -11,8 +11,13 @@ open class HTTPServer {
     package final let loop: EventLoop
     /// A higher bound on connections lets those in that wait.
     package final var limits: ConnectionLimits {
-        didSet { if hasRoom { for listener in listeners { listener.resume() } } }
+        get { bounds }
+        set {
+            bounds = newValue
+            if hasRoom { for listener in listeners { listener.resume() } }
+        }
     }
+    private final var bounds: ConnectionLimits
     /// What each listener speaks, by its index; ``SpokenProtocols/all`` for those that are not listed.
     package final var protocols: [SpokenProtocols] = []
     /// What HTTP/2 connections gather for one call to the system: one turn's frames of one connection at a time.
@@ -28,10 +33,10 @@ open class HTTPServer {
     private let staging = UnsafeMutableRawBufferPointer.allocate(byteCount: TLSStream.recordSize, alignment: 64)
     private var listeners: [Listener] = []
     private var connections: [Connection] = []
-    private var spare: [ServerExchange] = []
+    private let spare = LoopCell<[ServerExchange]>([])
     private lazy var surplus = Surplus(self)
     private var perAddress: [IPAddress: Int] = [:]
-    private var dateText = DateText()
+    private let dateText = LoopCell(DateText())
     private var dateReadAt: UInt64 = 0
     private var dateSecond: Int64 = 0
     private var onDrained: (() -> Void)?
@@ -47,7 +52,7 @@ open class HTTPServer {
     /// A server without a listener.
     package init(loop: EventLoop, limits: ConnectionLimits) {
         self.loop = loop
-        self.limits = limits
+        bounds = limits
     }
 
     deinit { staging.deallocate() }
@@ -187,16 +192,18 @@ open class HTTPServer {
 
     // MARK: - Exchanges
 
-    final func takeExchange() -> ServerExchange { spare.popLast() ?? makeExchange() }
+    final func takeExchange() -> ServerExchange { spare.value.popLast() ?? makeExchange() }
 
     final func giveBack(_ exchange: ServerExchange) {
-        spare.append(exchange)
+        spare.value.append(exchange)
         // It may be in the middle of what has ended it, as when writing finds its client gone: it is let go no sooner than
         // that is over.
-        if spare.count > Self.mostSpare { loop.atEndOfTurn(surplus) }
+        if spare.value.count > Self.mostSpare { loop.atEndOfTurn(surplus) }
     }
 
-    private func dropSurplus() { spare.removeLast(max(spare.count - Self.mostSpare, 0)) }
+    private func dropSurplus() {
+        spare.use { $0.removeLast(max($0.count - Self.mostSpare, 0)) }
+    }
 
     private final class Surplus: DeferredWork {
         private weak var server: HTTPServer?
@@ -212,7 +219,7 @@ open class HTTPServer {
             dateSecond = Int64(time(nil))
         }
         buffer.append("Date: ")
-        dateText.appendHTTPDate(second: dateSecond, to: &buffer)
+        dateText.value.appendHTTPDate(second: dateSecond, to: &buffer)
         buffer.append("\r\n")
     }
 

@@ -1,5 +1,6 @@
-package import ByteBuffers
-package import HTTPMessage
+public import ByteBuffers
+public import EventLoops
+public import HTTPMessage
 
 /// Why a request or its answer did not come to a regular end, as seen on the client's side.
 public enum RequestFailure: Equatable, Sendable {
@@ -40,9 +41,17 @@ package enum ResponseBody: Equatable, Sendable {
 /// Afterwards the object is used again for another request. It belongs to its connection's loop.
 open class ServerExchange {
     /// The request's head; valid from ``headReceived()`` on.
-    package final var head = RequestHead()
+    public final var head: RequestHead {
+        @inlinable _read { yield headCell.value }
+        @inlinable _modify { yield &headCell.value }
+    }
     /// What goes to the client: heads are written here, by ``beginHead(status:)``, the caller's fields, ``endHead(_:)``.
-    package final var output = ByteBuffer()
+    public final var output: ByteBuffer {
+        @inlinable _read { yield outputCell.value }
+        @inlinable _modify { yield &outputCell.value }
+    }
+    @usableFromInline final let headCell = LoopCell(RequestHead())
+    @usableFromInline final let outputCell = LoopCell(ByteBuffer())
     // What other rooms read stands in private storage that is only ever read and written whole, so that the compiler
     // can see that no two accesses overlap, and leaves out the check that it would make at each.
 

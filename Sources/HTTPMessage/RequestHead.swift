@@ -3,7 +3,7 @@ package import ByteBuffers
 /// The head of a request: the bytes as received and what was read from them.
 ///
 /// One head is reused for all requests of a connection: ``reset()`` keeps its memory. All ranges point into ``bytes``.
-package struct RequestHead: ~Copyable {
+public struct RequestHead: ~Copyable {
     /// The head as received, with the normalised path appended where it differs from the received one.
     package var bytes = ByteBuffer()
     /// The fields, in order.

@@ -3,7 +3,7 @@ package import ByteBuffers
 /// The head of an upstream's response: the bytes as received and what was read from them. The reason phrase is dropped.
 ///
 /// One head is reused for all responses of a connection: ``reset()`` keeps its memory. All ranges point into ``bytes``.
-package struct ResponseHead: ~Copyable {
+public struct ResponseHead: ~Copyable {
     /// The head as received.
     package var bytes = ByteBuffer()
     /// The fields, in order.

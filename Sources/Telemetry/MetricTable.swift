@@ -28,8 +28,8 @@ package struct HistogramShape: Sendable {
 /// and the last one used without. Memory is allocated at the first sight of a set only. Beyond what the admission allows
 /// everything goes to one row together, whose key is ``overflow``.
 // SAFETY: what another thread reads is atomic: the cells of rows, which have one writer, and the number of rows, whose
-// releasing store comes after the row's memory was made. Rows never move and live as long as the table. Everything else
-// belongs to the thread that counts.
+// releasing store comes after the row's memory was made. Rows never move and live as long as the table. Everything else,
+// the places by key among it, belongs to the thread that counts; a place is the hash within the mask of their number.
 package final class MetricTable: @unchecked Sendable {
     typealias Cells = UnsafeMutablePointer<Atomic<UInt64>>
 
@@ -46,7 +46,8 @@ package final class MetricTable: @unchecked Sendable {
     private let chunks: UnsafeMutablePointer<Cells?>
     private let mostChunks: Int
     private let published = Atomic<Int>(0)
-    private var slots: [Slot]
+    /// As many places as a power of two says, at most half of them taken.
+    private var slots: UnsafeMutableBufferPointer<Slot>
     private var used = 0
     private var last: Slot
 
@@ -108,6 +109,7 @@ package final class MetricTable: @unchecked Sendable {
     }
 
     deinit {
+        slots.deallocate()
         for index in 0..<mostChunks {
             guard let chunk = chunks[index] else { continue }
             chunk.deinitialize(count: width * Self.rowsPerChunk)
@@ -185,10 +187,13 @@ package final class MetricTable: @unchecked Sendable {
         let old = slots
         slots = Self.free(old.count * 2)
         for slot in old where slot.cells != nil { slots[place(of: slot.key)] = slot }
+        old.deallocate()
     }
 
-    private static func free(_ count: Int) -> [Slot] {
-        [Slot](repeating: Slot(key: 0, cells: nil), count: count)
+    private static func free(_ count: Int) -> UnsafeMutableBufferPointer<Slot> {
+        let slots = UnsafeMutableBufferPointer<Slot>.allocate(capacity: count)
+        slots.initialize(repeating: Slot(key: 0, cells: nil))
+        return slots
     }
 
     /// A row for a key that was never seen, or the one for all that have none.

@@ -6,7 +6,7 @@ import HTTPMessage
 /// The last one used is the first one used again, so that a pool that was large once shrinks by itself.
 final class ConnectionPool: EndpointPool {
     private let curl: ConnectMulti
-    private var idle: [UpstreamConnection] = []
+    private let idle = LoopCell<[UpstreamConnection]>([])
     private var opening: [PendingConnection] = []
     private var open = 0
 
@@ -22,14 +22,14 @@ final class ConnectionPool: EndpointPool {
         }
     }
 
-    override var idleCount: Int { idle.count }
+    override var idleCount: Int { idle.value.count }
     override var openCount: Int { open }
 
     // MARK: - Attempts
 
     override func start(_ attempt: UpstreamAttempt, fresh: Bool = false) {
         if !fresh {
-            while let connection = idle.popLast() {
+            while let connection = idle.value.popLast() {
                 // A request that cannot be repeated is worth a look at the connection first.
                 if !attempt.mayBeRepeated, connection.looksDead() {
                     connection.close()
@@ -92,13 +92,15 @@ final class ConnectionPool: EndpointPool {
             connection.begin(attempt)
         } else {
             connection.rest(for: Self.idleTime)
-            idle.append(connection)
+            idle.value.append(connection)
         }
     }
 
     /// An idle connection has come to its end.
     func idleEnded(_ connection: UpstreamConnection) {
-        if let index = idle.lastIndex(where: { $0 === connection }) { idle.remove(at: index) }
+        idle.use { idle in
+            if let index = idle.lastIndex(where: { $0 === connection }) { idle.remove(at: index) }
+        }
     }
 
     /// A connection is closed: its place is free.
@@ -110,7 +112,7 @@ final class ConnectionPool: EndpointPool {
 
     override func retire() {
         isRetired = true
-        while let connection = idle.popLast() { connection.close() }
+        while let connection = idle.value.popLast() { connection.close() }
     }
 
 }

@@ -9,7 +9,9 @@ class EndpointPool {
     final let candidates: [String]
     final let loop: EventLoop
     final let bounds: UpstreamBounds
-    private(set) final var waiting: [UpstreamAttempt] = []
+    /// Those who wait, the next one first.
+    final var waiting: [UpstreamAttempt] { _read { yield line.value } }
+    private final let line = LoopCell<[UpstreamAttempt]>([])
     private final var retry: ActionTimer?
     private final var expiry: ActionTimer?
     final var isRetired = false
@@ -72,7 +74,7 @@ class EndpointPool {
     final func wait(_ attempt: UpstreamAttempt) {
         attempt.isCountedAsPending = false
         attempt.noteWaiting()
-        waiting.append(attempt)
+        line.value.append(attempt)
         openForWaiting()
         countAsPending(attempt)
         scheduleExpiry()
@@ -87,7 +89,7 @@ class EndpointPool {
         if bounds.takePending() {
             attempt.isCountedAsPending = true
         } else {
-            waiting.remove(at: index)
+            line.value.remove(at: index)
             attempt.fail(.overloaded)
         }
     }
@@ -119,14 +121,14 @@ class EndpointPool {
     /// Takes out an attempt that waits no longer.
     final func forget(_ attempt: UpstreamAttempt) {
         guard let index = waiting.firstIndex(where: { $0 === attempt }) else { return }
-        waiting.remove(at: index)
+        line.value.remove(at: index)
         giveBackPending(attempt)
     }
 
     /// The attempt whose turn it is, which waits no longer.
     final func nextWaiting() -> UpstreamAttempt? {
         guard !waiting.isEmpty else { return nil }
-        let attempt = waiting.removeFirst()
+        let attempt = line.value.removeFirst()
         giveBackPending(attempt)
         return attempt
     }

@@ -1,6 +1,6 @@
 public import ByteBuffers
-import EventLoops
-package import HTTPMessage
+public import EventLoops
+public import HTTPMessage
 
 /// How long an attempt may wait, in milliseconds; `UInt64.max` is for ever.
 package struct AttemptTimeouts: Equatable, Sendable {
@@ -24,9 +24,17 @@ package struct AttemptTimeouts: Equatable, Sendable {
 /// again. It belongs to one loop.
 open class UpstreamAttempt {
     /// The head of the answer, interim or final; valid from its event on.
-    package final var head = ResponseHead()
+    public final var head: ResponseHead {
+        @inlinable _read { yield headCell.value }
+        @inlinable _modify { yield &headCell.value }
+    }
     /// Trailer field lines of the answer, each with its line's end; complete at ``ended()``.
-    package final var trailers = ByteBuffer()
+    public final var trailers: ByteBuffer {
+        @inlinable _read { yield trailersCell.value }
+        @inlinable _modify { yield &trailersCell.value }
+    }
+    @usableFromInline final let headCell = LoopCell(ResponseHead())
+    @usableFromInline final let trailersCell = LoopCell(ByteBuffer())
     // What other rooms use stands in private storage that is only ever read and written whole, so that the compiler can
     // see that no two accesses overlap, and leaves out the check that it would make at each.
 
@@ -96,13 +104,17 @@ open class UpstreamAttempt {
     private final var marks = Marks()
     final var state = State.idle
     final var transport: UpstreamTransport?
-    final var replay = ByteBuffer()
+    private final let replay = LoopCell(ByteBuffer())
     final var replayIsWhole = true
     final var bodyHasEnded = false
     /// Whether it has a place among those whose bodies are still awaited.
     private final var isUploading = false
     /// Trailer field lines of the request, kept until its end is written.
-    final var requestTrailers = ByteBuffer()
+    final var requestTrailers: ByteBuffer {
+        _read { yield requestTrailersCell.value }
+        _modify { yield &requestTrailersCell.value }
+    }
+    private final let requestTrailersCell = LoopCell(ByteBuffer())
     /// Until when it may wait for a connection, in milliseconds of the loop's clock.
     final var waitDeadline: UInt64 = .max
     final var isCountedAsPending = false
@@ -194,7 +206,7 @@ open class UpstreamAttempt {
     /// Sends a piece of the request's body; only between ``started()`` and ``endBody()``.
     package final func send(_ bytes: Span<UInt8>) {
         if state == .waiting, wasReplaced {
-            replay.append(bytes)
+            replay.value.append(bytes)
             return
         }
         guard state == .active, let transport, bytes.count > 0 else { return }
@@ -202,11 +214,11 @@ open class UpstreamAttempt {
             // Kept only where it can be of use: for a request that may be repeated if the connection turns out dead, or
             // for any that may be refused unread.
             let isOfUse = transport.mayBeRefused || transport.mayBeStale && mayBeRepeated
-            if !isOfUse || replay.count + bytes.count > Self.mostReplay {
+            if !isOfUse || replay.value.count + bytes.count > Self.mostReplay {
                 replayIsWhole = false
-                replay.removeAll()
+                replay.value.removeAll()
             } else {
-                replay.append(bytes)
+                replay.value.append(bytes)
             }
         }
         transport.send(bytes)
@@ -260,7 +272,7 @@ open class UpstreamAttempt {
         state = .waiting
         fellSilent = false
         wasReplaced = false
-        replay.removeAll()
+        replay.value.removeAll()
         replayIsWhole = true
         bodyHasEnded = !framing.hasBody
         isUploading = !bodyIsAtHand && framing.hasBody
@@ -283,7 +295,7 @@ open class UpstreamAttempt {
     final func beginTunnel() {
         bodyHasEnded = false
         replayIsWhole = false
-        replay.removeAll()
+        replay.value.removeAll()
     }
 
     /// The final head is in `head`: notes its status, and tells of it.
@@ -360,7 +372,7 @@ open class UpstreamAttempt {
     /// Sends again what was kept, after a dead connection was replaced.
     final func replayBody() {
         guard let transport else { return }
-        if replay.count > 0 { transport.send(replay.span) }
+        replay.use { if $0.count > 0 { transport.send($0.span) } }
         guard framing != .none else { return }
         // A source that paused while there was no connection would not hear of this one otherwise.
         if bodyHasEnded { transport.endRequest() } else { writable() }

@@ -12,9 +12,21 @@ final class UpstreamConnection: UpstreamTransport, LoopClient, SocketClient {
     private let loop: EventLoop
     /// When it began to be opened, in nanoseconds.
     private let openedSince: UInt64
-    private var codec = HTTP1ClientCodec()
-    private var output = ByteBuffer()
-    private var pending = ByteBuffer()
+    private let codecCell = LoopCell(HTTP1ClientCodec())
+    private let outputCell = LoopCell(ByteBuffer())
+    private let pendingCell = LoopCell(ByteBuffer())
+    private var codec: HTTP1ClientCodec {
+        _read { yield codecCell.value }
+        _modify { yield &codecCell.value }
+    }
+    private var output: ByteBuffer {
+        _read { yield outputCell.value }
+        _modify { yield &outputCell.value }
+    }
+    private var pending: ByteBuffer {
+        _read { yield pendingCell.value }
+        _modify { yield &pendingCell.value }
+    }
     private var attempt: UpstreamAttempt?
     private var poll: SocketPoll<UpstreamConnection>?
     private var timer: Deadline<UpstreamConnection>?
