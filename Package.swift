@@ -135,6 +135,30 @@ if Context.environment["BANYAN_FUZZ"] != nil {
     package.products.append(.executable(name: "fuzz", targets: ["fuzz"]))
 }
 
+// The micro-benchmarks: `micro` does an operation so often, for scripts/micro.sh to count what that costs; with
+// BANYAN_BENCHMARKS there are timings, too, which need a package that nothing else does.
+if Context.environment["BANYAN_MICRO"] != nil || Context.environment["BANYAN_BENCHMARKS"] != nil {
+    package.targets += [
+        .target(
+            name: "MicroOperations",
+            dependencies: [
+                "Aggregation", "ByteBuffers", "DistributedTracing", "FeatureFlags", "HTTP2Framing", "HTTPMessage",
+                "JSON", "Routing", "Telemetry", "Upstreams",
+            ], path: "Benchmarks/Micro/Operations"),
+        .executableTarget(name: "micro", dependencies: ["MicroOperations"], path: "Benchmarks/Micro/Driver"),
+    ]
+    package.products.append(.executable(name: "micro", targets: ["micro"]))
+}
+if Context.environment["BANYAN_BENCHMARKS"] != nil {
+    package.dependencies.append(
+        .package(url: "https://github.com/ordo-one/benchmark", from: "1.38.1", traits: []))
+    package.targets.append(
+        .executableTarget(
+            name: "MicroTimings",
+            dependencies: ["MicroOperations", .product(name: "Benchmark", package: "benchmark")],
+            path: "Benchmarks/MicroTimings", plugins: [.plugin(name: "BenchmarkPlugin", package: "benchmark")]))
+}
+
 for target in package.targets where target.type != .system {
     target.swiftSettings =
         (target.swiftSettings ?? []) + [
