@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Installs what the tests talk to the gateway with and this machine lacks: HTTP/2 tools and a browser from Debian or
-# Ubuntu; Python clients, nginx and Prometheus into .tools. Says what it does, and does nothing the second time. Where
+# Installs what the tests talk to the gateway with and measure it by and this machine lacks: HTTP/2 tools, a browser and
+# valgrind from Debian or Ubuntu; Python clients, nginx and Prometheus into .tools. Says what it does, and does nothing the second time. Where
 # something cannot be had, the tests that need it say so and are skipped.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-packages=(nghttp2-client nghttp2-server openssl util-linux python3-venv)
+packages=(nghttp2-client nghttp2-server openssl util-linux python3-venv valgrind)
 browsers=(chromium-headless-shell chromium)
 requirements=Tests/EndToEndTests/Clients/requirements.txt
 

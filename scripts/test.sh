@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The whole test suite in one command: installs what is missing, builds, and runs. The last line counts the tests.
 #
-#   scripts/test.sh                      everything, on a debug build, and on an optimised one what only that can show
+#   scripts/test.sh                      everything, on a debug build, and on an optimised one what only that can show:
+#                                        allocations, memory, and what single operations cost (scripts/micro.sh)
 #   scripts/test.sh --asan               everything under AddressSanitizer
 #   scripts/test.sh --filter HTTPMessage what matches, as `swift test --filter` understands it
 set -euo pipefail
@@ -87,6 +88,14 @@ if ((failed > 0)); then
     # Once more, where whoever looks at the end of a long log finds them.
     echo "What failed:"
     grep -E -A 3 '^[^ ]+ Test .* (recorded an issue|failed after)' "$record" | cut -c 1-2000 || true
+fi
+if ((measured)); then
+    if ! command -v valgrind >/dev/null; then
+        echo "test.sh: what operations cost was not counted: there is no valgrind"
+    elif ! scripts/micro.sh; then
+        echo "test.sh: an operation costs more than Benchmarks/Micro/thresholds.json allows, or could not be counted" >&2
+        status=1
+    fi
 fi
 echo "$passed passed, $failed failed"
 exit "$status"
