@@ -164,7 +164,11 @@ class Stage:
     def __exit__(self, *_):
         for process in reversed(self.started):
             process.send_signal(signal.SIGTERM)
-            process.wait(20)
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def write(self, name, value):

@@ -84,20 +84,28 @@ def views_of_nginx(ports):
 
 def views_of_banyan(ports):
     upstreams = {name.lower(): ports[name] for name in ("TASKS", "USERS", "COMMENTS")}
-    return contest.routes(ports["BANYAN"], upstreams, {"match": "GET /tasks/{id}/details", "aggregate": {
+    return contest.routes(ports["BANYAN"], upstreams, route_of_banyan())
+
+
+def route_of_banyan():
+    return {"match": "GET /tasks/{id}/details", "aggregate": {
         "task": {"from": "tasks", "get": "/tasks/{id}"},
         "user": {"from": "users", "get": "/users/{task.user_id}"},
-        "comments": {"from": "comments", "get": "/tasks/{id}/comments"}}})
+        "comments": {"from": "comments", "get": "/tasks/{id}/comments"}}}
+
+
+def expected():
+    """The view, as a value."""
+    parts = {service: json.loads(text) for (service, _), text in answers().items()}
+    return {"task": parts["TASKS"], "user": parts["USERS"], "comments": parts["COMMENTS"]}
 
 
 def check(peers):
     """Ends the run unless both answer with the view."""
-    parts = {service.lower().removesuffix("s"): json.loads(text) for (service, _), text in answers().items()}
-    expected = {"task": parts["task"], "user": parts["user"], "comments": parts["comment"]}
     for name, (_, port) in peers.items():
         with urllib.request.urlopen(f"http://127.0.0.1:{port}{VIEW}", timeout=5) as answer:
             kind, found = answer.headers["Content-Type"], json.load(answer)
-        if kind != "application/json" or found != expected:
+        if kind != "application/json" or found != expected():
             sys.exit(f"{name} does not answer with the view, but as {kind} with {found}")
 
 
