@@ -38,14 +38,12 @@ def run(field, name, options):
     job = JOBS[name]
     load = {"wrk": loads.run_wrk, "h2tls": loads.H2(field.stage.folder), "handshakes": loads.run_handshakes}[job.kind]
     found = field.of(job)
-    ports = {peer: one.port for peer, one in found.items()}
-    jobs.check(name, ports, field.ports["MONOLITH"])
+    jobs.check(name, found, field.ports["MONOLITH"])
     names, results = list(found), {peer: [] for peer in found}
     for peer in names:
         found[peer].forget_peak()
         connections = min(job.connections or options.connections, loads.SLOW.get(peer, 1 << 20))
-        if not options.quick:
-            load(found[peer], job, connections, 1)
+        load(found[peer], job, connections, 1)
     for number in range(options.rounds):
         first = number % len(names)
         for peer in names[first:] + names[:first]:
@@ -55,8 +53,8 @@ def run(field, name, options):
             result = loads.measure(load, found[peer], job, number, options)
             results[peer].append(result)
             print(f"  {name} {number + 1} {peer:8} {result['cpu']:8.1f} us {result['rate']:8.0f}/s  "
-                  + "; ".join(result["errors"]), file=sys.stderr)
-    jobs.check(name, ports, field.ports["MONOLITH"])
+                  + "; ".join(sorted(set(result["errors"]))), file=sys.stderr)
+    jobs.check(name, found, field.ports["MONOLITH"])
     return results, {peer: one.peak() for peer, one in found.items()}
 
 

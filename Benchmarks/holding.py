@@ -7,7 +7,7 @@ import sys
 import time
 
 WANTED = 10_000
-REQUEST = b"GET /1k HTTP/1.1\r\nHost: localhost\r\n\r\n"
+REQUEST = "GET /1k HTTP/1.1\r\nHost: 127.0.0.1:{}\r\n\r\n"
 # Of no account for what the gateways hold, but 10 000 ports are not to be had of every address on every machine.
 PER_ADDRESS = 1000
 
@@ -35,7 +35,7 @@ def open_one(number, port):
     connection.bind((f"127.0.0.{2 + number // PER_ADDRESS}", 0))
     try:
         connection.connect(("127.0.0.1", port))
-        connection.sendall(REQUEST)
+        connection.sendall(REQUEST.format(port).encode())
         answer = b""
         while not answer.endswith(b"a" * 1024):
             part = connection.recv(4096)
@@ -51,7 +51,10 @@ def open_one(number, port):
 def hold(contestant, wanted):
     """Opens the connections; what each costs in bytes, and how many failed or did not last."""
     # What a process takes once for its first requests is not the connections'.
-    for connection in [open_one(number, contestant.port) for number in range(64)]:
+    first = [open_one(number, contestant.port) for number in range(64)]
+    if None in first:
+        sys.exit(f"{contestant.name} does not answer")
+    for connection in first:
         connection.close()
     time.sleep(1)
     before, held, poll = contestant.proportional(), [], select.poll()
@@ -77,7 +80,7 @@ def run(field, job, options):
     for name, key in job.keys(field.known()).items():
         contestant = field.start(key)
         try:
-            found[name] = hold(contestant, 1000 if options.quick else count())
+            found[name] = hold(contestant, min(4000, count()) if options.quick else count())
         finally:
             field.stop(contestant)
         print(f"  idle {name:8} {found[name]['bytes']:8.0f} bytes a connection", file=sys.stderr)

@@ -11,7 +11,7 @@ import time
 from jobs import ask
 
 RATE = 2000
-REQUEST = b"GET /1k HTTP/1.1\r\nHost: localhost\r\n\r\n"
+REQUEST = "GET /1k HTTP/1.1\r\nHost: 127.0.0.1:{}\r\n\r\n"
 # After the reload all users go to the service.
 ROUTES, SHARE = 1000, 100
 
@@ -23,10 +23,11 @@ class Kept:
         self.socket = socket.create_connection(("127.0.0.1", port), 5)
         self.socket.setblocking(False)
         self.due, self.answer = None, b""
+        self.request = REQUEST.format(port).encode()
 
     def send(self, due):
         self.due, self.answer = due, b""
-        self.socket.sendall(REQUEST)
+        self.socket.sendall(self.request)
 
     def read(self):
         """True when the answer is whole, False as long as it is not, None when the connection is gone."""
