@@ -1,17 +1,18 @@
 #!/usr/bin/env python3
-"""Banyan beside what one would pick instead: nginx (with Lua, where answers are composed), HAProxy, Caddy, Envoy, and what
-teams write by hand with Node or FastAPI.
+"""Banyan beside what one would pick instead: nginx (with Lua, where answers are composed), HAProxy, Caddy, Envoy, and
+what teams write by hand with Node or FastAPI.
 
-All contestants stand on one core with one worker each, load and upstreams on the other. Jobs come one after the other; in
-each of many short rounds all contestants of a job are loaded in turn, beginning with another one each round. Before and
-after, each answer is compared with what it should be. What counts is the processor time of a request, user and system of
-all processes of the contestant, as a ratio to nginx within the round.
+All contestants stand on one core with one worker each, load and upstreams on the other. Jobs come one after the other;
+in each of many short rounds all contestants of a job are loaded in turn, beginning with another one each round. Before
+and after, each answer is compared with what it should be. What counts is the processor time of a request, user and
+system of all processes of the contestant, as a ratio to nginx within the round.
 
     scripts/bench.sh [--quick]                    builds, installs what is missing, and runs this
-    Benchmarks/bench.py --banyan PROGRAM [--quick] [--rounds 10] [--seconds 1] [--jobs proxy,flag] [--json FILE] [--svg FILE]
+    Benchmarks/bench.py --banyan PROGRAM [--quick] [--rounds 15] [--seconds 1] [--jobs proxy,flag]
+                        [--json FILE] [--svg FILE]
 
-A peer that is not installed is left out, and named. `ENVOY` names a binary of Envoy where it is not in the path, `FASTAPI`
-the folder into which FastAPI was installed, `KRAKEND` a binary of KrakenD.
+A peer that is not installed is left out, and named. `ENVOY` names a binary of Envoy where it is not in the path,
+`FASTAPI` the folder into which FastAPI was installed, `KRAKEND` a binary of KrakenD.
 """
 import argparse
 import json
@@ -55,6 +56,9 @@ def run(field, name, options):
             print(f"  {name} {number + 1} {peer:8} {result['cpu']:8.1f} us {result['rate']:8.0f}/s  "
                   + "; ".join(sorted(set(result["errors"]))), file=sys.stderr)
     jobs.check(name, found, field.ports["MONOLITH"])
+    lost = jobs.lost_spans(found["banyan"]) if name == "all" else 0
+    if lost:
+        results["banyan"][-1]["errors"].append(f"{lost} spans lost")
     return results, {peer: one.peak() for peer, one in found.items()}
 
 
@@ -67,7 +71,7 @@ def machine():
 def parse():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--banyan", default=".build-release/release/banyan")
-    options.add_argument("--rounds", type=int, default=10)
+    options.add_argument("--rounds", type=int, default=15)
     options.add_argument("--seconds", type=int, default=1, help="what a turn under load takes")
     options.add_argument("--connections", type=int, default=64)
     options.add_argument("--jobs", default=",".join(JOBS))

@@ -1,5 +1,5 @@
-"""What the contestants of bench.py are told: the files of peers/ with ports and routes put in, and banyan's and KrakenD's
-configuration."""
+"""What the contestants of bench.py are told: the files of peers/ with ports and routes put in, and the configurations
+of banyan and KrakenD."""
 import os
 
 import lists
@@ -10,8 +10,8 @@ FILES = {"nginx": "nginx.conf", "haproxy": "haproxy.cfg", "caddy": "Caddyfile", 
 
 
 def routes_of(kind, count, map_file, ports):
-    """So many routes that lead to the monolith, as each peer has them; Caddy's end with one for all tasks, which it does
-    not split by user."""
+    """So many routes that lead to the monolith, as each peer has them; Caddy's end with one for all tasks, which it
+    does not split by user."""
     paths = [f"/many/{number}/" for number in range(count)]
     if not count:
         return ""
@@ -44,7 +44,7 @@ def banyan(stage, ports, name, routes=0, share=50, everything=False):
     flags = stage.write(f"{name}-flags.json", {"flags": {"split": {
         "state": "ENABLED", "variants": {"on": True, "off": False}, "defaultVariant": "off",
         "targeting": {"fractional": [["on", share], ["off", 100 - share]] if share < 100 else [["on", 100]]}}}})
-    seen = {"accessLog": {"output": "/dev/null"}, "tracing": {
+    seen = {"accessLog": {"output": "/dev/null"}, "admin": {"address": f"127.0.0.1:{ports['ADMIN']}"}, "tracing": {
         "otlp": {"url": f"http://127.0.0.1:{ports['COLLECTOR']}"}, "sampleRatio": 1}}
     servers = {"monolith": "MONOLITH", "service": "SERVICE", "tasks": "TASKS", "users": "USERS", "comments": "COMMENTS",
                "lists": "LISTED"}
@@ -67,12 +67,13 @@ def banyan(stage, ports, name, routes=0, share=50, everything=False):
 
 
 def krakend(stage, ports, name):
-    """Writes KrakenD's configuration of the plain proxy and the view; its path. Its sequence asks for one part after the
-    other."""
+    """Writes KrakenD's configuration of the plain proxy and the view; its path. Its sequence asks for one part after
+    the other."""
     def part(group, word, path):
         return {"host": [f"http://127.0.0.1:{ports[word]}"], "url_pattern": path, "group": group}
     return stage.write(f"{name}.json", {
-        "version": 3, "port": ports["PORT"], "listen_ip": "127.0.0.1", "timeout": "30s", "max_idle_connections_per_host": 256,
+        "version": 3, "port": ports["PORT"], "listen_ip": "127.0.0.1", "timeout": "30s",
+        "max_idle_connections_per_host": 256,
         "endpoints": [
             {"endpoint": "/1k", "output_encoding": "no-op", "backend": [
                 {"host": [f"http://127.0.0.1:{ports['MONOLITH']}"], "url_pattern": "/1k", "encoding": "no-op"}]},

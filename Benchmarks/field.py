@@ -76,7 +76,8 @@ class Field:
         self.stage = stage
         self.programs = {
             "banyan": options.banyan, "nginx": "nginx", "haproxy": "haproxy", "caddy": "caddy", "node": "node",
-            "envoy": os.environ.get("ENVOY", "envoy"), "krakend": os.environ.get("KRAKEND", "krakend"), "fastapi": sys.executable}
+            "envoy": os.environ.get("ENVOY", "envoy"), "krakend": os.environ.get("KRAKEND", "krakend"),
+            "fastapi": sys.executable}
         self.fastapi = os.environ.get("FASTAPI", os.path.join(os.path.dirname(HERE), ".tools", "fastapi"))
         self.missing, self.versions, self.running = {}, {}, {}
         for name, program in self.programs.items():
@@ -87,24 +88,25 @@ class Field:
         self.start_upstreams()
 
     def look_for(self, name, program):
-        asked = {"nginx": ["-v"], "haproxy": ["-v"], "caddy": ["version"], "krakend": ["version"]}.get(name, ["--version"])
+        asked = {"nginx": "-v", "haproxy": "-v", "caddy": "version", "krakend": "version"}.get(name, "--version")
         if name == "krakend" and "KRAKEND" not in os.environ:
             return
         found = shutil.which(program)
         if not found or name == "fastapi" and not os.path.isdir(os.path.join(self.fastapi, "fastapi")):
             self.missing[name] = "not installed"
         elif name == "fastapi":
-            self.versions[name] = version_of(
-                found, "-c", f"import sys; sys.path.insert(0, {self.fastapi!r}); import fastapi; print(fastapi.__version__)")
+            code = f"import sys; sys.path.insert(0, {self.fastapi!r}); import fastapi; print(fastapi.__version__)"
+            self.versions[name] = version_of(found, "-c", code)
         else:
             self.programs[name] = os.path.abspath(found)
-            self.versions[name] = version_of(found, *asked)
+            self.versions[name] = version_of(found, asked)
         if name == "nginx" and not os.path.exists("/usr/lib/nginx/modules/ngx_http_lua_module.so"):
             self.missing["nginx-view"] = self.missing["nginx-list"] = "no Lua"
 
     def known(self):
         """The names of all contestants that can be started."""
-        alone = ["nginx-view", "nginx-list", "nginx-routes", "haproxy-routes", "envoy-routes", "banyan-routes", "banyan-all"]
+        alone = ["nginx-view", "nginx-list", "nginx-routes", "haproxy-routes", "envoy-routes", "banyan-routes",
+                 "banyan-all"]
         return [name for name in [*self.versions, *alone]
                 if name not in self.missing and name.split("-")[0] in self.versions]
 
@@ -112,8 +114,8 @@ class Field:
         folder = self.stage.folder
         subprocess.run(
             ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-             "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", f"{folder}/tls.key",
-             "-out", f"{folder}/tls.crt"], check=True, capture_output=True)
+             "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+             "-keyout", f"{folder}/tls.key", "-out", f"{folder}/tls.crt"], check=True, capture_output=True)
         with open(f"{folder}/tls.crt") as certificate, open(f"{folder}/tls.key") as key:
             self.stage.write("tls.pem", certificate.read() + key.read())
 
@@ -132,7 +134,8 @@ class Field:
                 f"location ~ ^/(all|many)/ {{ rewrite /([^/]*)$ /$1 break; root {folder}/www; }} }}\n")
         # What takes spans.
         servers += f"server {{ listen 127.0.0.1:{ports['COLLECTOR']}; return 200; }}\n"
-        self.stage.nginx("upstream", "1", servers + views.upstream(ports, 0) + lists.upstream(self.stage, ports["LISTED"]))
+        servers += views.upstream(ports, 0) + lists.upstream(self.stage, ports["LISTED"])
+        self.stage.nginx("upstream", "1", servers)
         for port in ports.values():
             contest.wait_for(port)
 
@@ -141,7 +144,13 @@ class Field:
         found = {}
         for name, key in job.keys(self.known()).items():
             if key not in self.running:
-                self.running[key] = self.start(key, **({"routes": 10_000} if key.endswith("-routes") else {}))
+                try:
+                    self.running[key] = self.start(key, **({"routes": 10_000} if key.endswith("-routes") else {}))
+                except SystemExit:
+                    if name in ("banyan", "nginx"):
+                        raise
+                    self.missing[key] = "did not start"
+                    continue
             found[name] = self.running[key]
         return found
 
@@ -184,8 +193,8 @@ class Field:
             return [program, os.path.join(PEERS, "proxy.js")] + [str(ports[word]) for word in services]
         if kind == "fastapi":
             return [program, "-m", "uvicorn", "fastapi_proxy:app", "--app-dir", PEERS, "--host", "127.0.0.1", "--port",
-                    str(ports["PORT"]), "--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "error",
-                    "--backlog", "4096", "--timeout-keep-alive", "3600"]
+                    str(ports["PORT"]), "--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level",
+                    "error", "--backlog", "4096", "--timeout-keep-alive", "3600"]
         if kind == "krakend":
             return [program, "run", "-c", configurations.krakend(self.stage, ports, name)]
         return [program, "run", "-c", configurations.banyan(
@@ -203,7 +212,8 @@ class Field:
             words = [self.programs[kind], "reload", "--adapter", "caddyfile", "--config", file, "--address",
                      f"127.0.0.1:{contestant.ports['ADMIN']}"]
             self.stage.started.append(subprocess.Popen(
-                words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, "HOME": self.stage.folder}))
+                words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                env={**os.environ, "HOME": self.stage.folder}))
         else:
             contestant.process.send_signal(signal.SIGHUP if kind == "nginx" else signal.SIGUSR2)
 

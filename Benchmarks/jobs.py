@@ -3,6 +3,7 @@ import hashlib
 import http.client
 import json
 import os
+import re
 import ssl
 import sys
 
@@ -17,14 +18,15 @@ POSTED = b'"' + b"x" * 10238 + b'"'
 class Job:
     """What is asked, how, and of whom.
 
-    `variant` names contestants that are set up for this job alone: of `banyan` and `banyan-all` the latter takes part in a
-    job with the variant `all`. `label` is what the one to whom all are compared is called.
+    `variant` names contestants that are set up for this job alone: of `banyan` and `banyan-all` the latter takes part
+    in a job with the variant `all`. `label` is what the one to whom all are compared is called.
     """
 
     def __init__(self, title, path="/1k", peers=PROXIES, kind="wrk", words=(), variant="", connections=None, value=None,
                  label="nginx"):
         self.title, self.path, self.peers, self.kind = title, path, tuple(peers), kind
-        self.words, self.variant, self.connections, self.value, self.label = list(words), variant, connections, value, label
+        self.words, self.variant, self.label = list(words), variant, label
+        self.connections, self.value = connections, value
 
     def keys(self, known):
         """The contestants of the job among those that are known, by the names that tables have."""
@@ -45,13 +47,14 @@ JOBS = {
     "proxy": Job("GET of 1 KiB, kept connections", peers=PROXIES + ("fastapi", "krakend")),
     "flag": Job("the same by a flag, one half of the users to either server", "/tasks/1", words=USERS,
                 peers=("banyan", "nginx", "haproxy", "envoy", "node", "fastapi")),
-    "all": Job("1 KiB; banyan with a flag, every trace exported, metrics and the access log, the others plain", "/all/1k",
-               words=USERS, variant="all", peers=("banyan", "nginx", "haproxy", "envoy", "node")),
+    "all": Job("1 KiB; banyan with a flag, every trace exported, metrics and the access log, the others plain",
+               "/all/1k", words=USERS, variant="all", peers=("banyan", "nginx", "haproxy", "envoy", "node")),
     "view": Job("a view of three answers of 1 KiB: a task, its comments, and the user whom the task names", views.VIEW,
                 peers=COMPOSERS + ("krakend",), variant="view", value=views.expected, label="nginx + Lua"),
     "list": Job("a list of 50 tasks, each with its user; 20 users in one request", lists.LIST, peers=COMPOSERS,
                 variant="list", value=lists.expected, label="nginx + Lua"),
-    "h2tls": Job("GET of 1 KiB by HTTP/2 over TLS 1.3, 4 connections with 100 streams", peers=WITHOUT_NODE, kind="h2tls"),
+    "h2tls": Job("GET of 1 KiB by HTTP/2 over TLS 1.3, 4 connections with 100 streams", peers=WITHOUT_NODE,
+                 kind="h2tls"),
     "handshakes": Job("a full handshake of TLS 1.3 (P-256) and a GET of 1 KiB", peers=WITHOUT_NODE, kind="handshakes"),
     "100k": Job("GET of 100 KiB", "/100k"),
     "10m": Job("GET of 10 MiB, 8 connections", "/10m", connections=8),
@@ -60,8 +63,8 @@ JOBS = {
     "routes": Job("1 KiB behind 10 000 routes", "/many/9999/1k", peers=("banyan", "nginx", "haproxy", "envoy"),
                   variant="routes"),
     "idle": Job("idle connections, each of which has had one request", kind="idle"),
-    "reload": Job("a reload with 1 000 routes in the middle of a steady load", peers=("banyan", "nginx", "haproxy", "caddy"),
-                  kind="reload"),
+    "reload": Job("a reload with 1 000 routes in the middle of a steady load",
+                  peers=("banyan", "nginx", "haproxy", "caddy"), kind="reload"),
 }
 
 
@@ -101,6 +104,15 @@ def check(name, found, upstream):
         sys.exit(f"{job.title}: {', '.join(wrong)} answer otherwise than they should: {str(wrong)[:2000]}")
     if name == "flag":
         check_split(ports)
+
+
+def lost_spans(contestant):
+    """How many spans a banyan did not export."""
+    text = ask(contestant.ports["ADMIN"], "/metrics")[2].decode()
+    results = dict(re.findall(r'^banyan_spans_total\{result="(\w+)"\} (\d+)', text, re.MULTILINE))
+    if not int(results["exported"]):
+        sys.exit("no span was exported")
+    return sum(int(count) for result, count in results.items() if result != "exported")
 
 
 def check_split(found):

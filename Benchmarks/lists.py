@@ -13,8 +13,8 @@ def tasks():
     return [{
         "id": 4700 + number, "user_id": f"u-{2000 + number * 7 % 20}", "organization_id": 17,
         "title": f"Replace the pump in hall {number}", "status": "open", "priority": number % 3, "estimate_hours": 6.5,
-        "archived": False, "parent": None, "labels": ["pump", "spare part ordered"], "created_at": "2026-03-02T08:14:55Z",
-        "location": {"building": "B", "floor": 0}} for number in range(50)]
+        "archived": False, "parent": None, "labels": ["pump", "spare part ordered"],
+        "created_at": "2026-03-02T08:14:55Z", "location": {"building": "B", "floor": 0}} for number in range(50)]
 
 
 def users():

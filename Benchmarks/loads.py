@@ -19,8 +19,8 @@ HANDSHAKES = 200
 SAME_FOR_ALL = ["--tls13-ciphers=TLS_AES_128_GCM_SHA256", "--groups=X25519"]
 
 
-# Connections of those who need a gentler load: at 64 FastAPI is slower than at 8, and much of a slice would be under way at
-# its end, uncounted. Their turn comes in every third round.
+# Connections of those who need a gentler load: at 64 FastAPI is slower than at 8, and much of a slice would be under
+# way at its end, uncounted. Their turn comes in every third round.
 SLOW = {"fastapi": 8}
 
 
@@ -68,8 +68,8 @@ class H2:
         with open(self.log) as file:
             times = sorted(int(line.split("\t")[2]) / 1000 for line in file)
         os.remove(self.log)
-        return {"cpu": used / 1000 / requests, "rate": rate_of(output), "p50": share(times, 50), "p99": share(times, 99),
-                "errors": failures(output, requests)}
+        return {"cpu": used / 1000 / requests, "rate": rate_of(output), "errors": failures(output, requests),
+                "p50": share(times, 50), "p99": share(times, 99)}
 
 
 def run_handshakes(contestant, job, connections, seconds):

@@ -4,8 +4,8 @@ from xml.sax.saxutils import escape
 
 from jobs import JOBS
 
-NAMES = {"nginx": "nginx", "haproxy": "HAProxy", "envoy": "Envoy", "caddy": "Caddy", "node": "Node", "fastapi": "FastAPI",
-         "krakend": "KrakenD", "banyan": "Banyan"}
+NAMES = {"nginx": "nginx", "haproxy": "HAProxy", "envoy": "Envoy", "caddy": "Caddy", "node": "Node",
+         "fastapi": "FastAPI", "krakend": "KrakenD", "banyan": "Banyan"}
 
 
 def name_of(job, peer):
@@ -26,7 +26,9 @@ def of_all(rounds, word, form, inner=None):
 
 
 def time_of(milliseconds):
-    return f"{milliseconds * 1000:.0f} µs" if milliseconds < 1 else f"{milliseconds:.{1 if milliseconds < 100 else 0}f} ms"
+    if milliseconds < 1:
+        return f"{milliseconds * 1000:.0f} µs"
+    return f"{milliseconds:.1f} ms" if milliseconds < 100 else f"{milliseconds:.0f} ms"
 
 
 def number_of(value):
@@ -38,8 +40,8 @@ def table(job, results, peaks):
     what = "handshake" if job == "handshakes" else "request"
     over = name_of(job, "nginx")
     lines = [f"### {job}: {JOBS[job].title}", "",
-             f"| | CPU µs a {what} | over {over}: median (least–most) | {what}s/s | p50, p99 | p50, p99 with one connection | "
-             "memory at most | errors |",
+             f"| | CPU µs a {what} | over {over}: median (least–most) | {what}s/s | p50, p99 | "
+             "p50, p99 with one connection | memory at most | errors |",
              "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"]
     found = ratios(results)
     for peer in sorted(found, key=lambda peer: statistics.median(found[peer])):
@@ -48,7 +50,7 @@ def table(job, results, peaks):
         loaded = ", ".join(of_all(rounds, share, time_of) for share in ("p50", "p99"))
         alone = ", ".join(of_all(rounds, share, time_of, "alone") for share in ("p50", "p99"))
         lines.append(
-            f"| {name_of(job, peer)} | {of_all(rounds, 'cpu', lambda value: f'{value:.1f}')} | {statistics.median(ratio):.2f} "
+            f"| {name_of(job, peer)} | {of_all(rounds, 'cpu', '{:.1f}'.format)} | {statistics.median(ratio):.2f} "
             f"({min(ratio):.2f}–{max(ratio):.2f}) | {of_all(rounds, 'rate', number_of)} | "
             f"{'–' if loaded.startswith('–') else loaded} | {alone} | {peaks[peer] / 1024:.0f} MiB | "
             f"{'; '.join(errors) or 'none'} |")
@@ -71,15 +73,16 @@ def table_of_idle(job, found):
 
 def table_of_reload(job, found):
     lines = [f"### {job}: {JOBS[job].title}", "",
-             "| | requests | failed without, with a reload | p99 without, with | longest without, with | connections opened "
-             "without, with |", "| --- | ---: | ---: | ---: | ---: | ---: |"]
+             "| | requests | failed without, with a reload | p99 without, with | longest without, with | "
+             "connections opened without, with |", "| --- | ---: | ---: | ---: | ---: | ---: |"]
     for peer in sorted(found, key=lambda peer: (found[peer]["with"]["failed"], found[peer]["with"]["longest"])):
         pair = found[peer]["without"], found[peer]["with"]
         lines.append(
             f"| {NAMES[peer]} | {number_of(pair[1]['requests'])} | " + " | ".join(
                 ", ".join(form(one[word]) for one in pair) for word, form in (
                     ("failed", str), ("p99", time_of), ("longest", time_of), ("opened", str))) + " |")
-    return lines + ["", "Envoy takes no part: it has new routes from a server of its own protocol, not from a file.", ""]
+    return lines + [
+        "", "Envoy takes no part: it has new routes from a server of its own protocol, not from a file.", ""]
 
 
 def lines_of(job, found, peaks):
@@ -94,6 +97,7 @@ def plot(jobs):
     """Bars of what a request costs over what it costs nginx, as SVG, job by job; memory for idle connections."""
     width, left, most, line = 720, 112, 6, 18
     full = width - left - 70
+    unit = round(full / most)
     rows, y = ['<text x="16" y="28" font-size="15" font-weight="bold">Processor time of a request over nginx’s '
                '(shorter is better)</text>'], 40
     for job, found in jobs.items():
@@ -115,15 +119,15 @@ def plot(jobs):
             colour = {"banyan": "#15803d", "nginx": "#475569"}.get(peer, "#94a3b8")
             weight = ' font-weight="bold"' if peer == "banyan" else ""
             text = f"{ratio:.2f}" if ratio < 20 else f"{ratio:.0f}"
+            # A bar that is cut off shows a gap; no figure stands on the line of nginx.
+            gap = f'<path d="M{left + bar - 24} {y + line} l8 -{line} h5 l-8 {line} z" fill="#fff"/>'
+            x = left + (bar if bar >= unit or bar < unit - 40 else unit) + 6
             rows.append(
                 f'<text x="{left - 8}" y="{y + 12}" text-anchor="end"{weight}>{name_of(job, peer)}</text>'
                 f'<rect x="{left}" y="{y + 2}" width="{bar}" height="{line - 5}" fill="{colour}"/>'
-                # A bar that is cut off shows a gap.
-                + (f'<path d="M{left + bar - 24} {y + line} l8 -{line} h5 l-8 {line} z" fill="#fff"/>' if ratio > most else "")
-                + f'<text x="{left + bar + 6}" y="{y + 12}"{weight}>{text}</text>')
+                + (gap if ratio > most else "") + f'<text x="{x}" y="{y + 12}"{weight}>{text}</text>')
             y += line
-        one = left + round(full / most)
-        rows.append(f'<path d="M{one} {top - 1} V{y}" stroke="#0f172a" stroke-width="1" stroke-dasharray="3 3"/>')
+        rows.append(f'<path d="M{left + unit} {top - 1} V{y}" stroke="#0f172a" stroke-dasharray="3 3"/>')
     y += 20
     return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{y}" viewBox="0 0 {width} {y}" '
             f'font-family="DejaVu Sans, Verdana, Helvetica, sans-serif" font-size="11" fill="#0f172a">'

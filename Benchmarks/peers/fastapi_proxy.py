@@ -1,5 +1,5 @@
-"""What a team writes by hand in Python: a proxy, a split by a hash of the user, a view of three answers, and a list with
-its users; FastAPI, and one httpx client for all requests. `BENCH_PORTS` has the ports of the services."""
+"""What a team writes by hand in Python: a proxy, a split by a hash of the user, a view of three answers, and a list
+with its users; FastAPI, and one httpx client for all requests. `BENCH_PORTS` has the ports of the services."""
 import asyncio
 import json
 import os
@@ -13,7 +13,8 @@ from fastapi.responses import JSONResponse
 BASES = {name: f"http://127.0.0.1:{port}" for name, port in json.loads(os.environ["BENCH_PORTS"]).items()}
 HOP_BY_HOP = {"connection", "host", "content-length", "transfer-encoding"}
 client = httpx.AsyncClient(
-    trust_env=False, timeout=30, limits=httpx.Limits(max_connections=256, max_keepalive_connections=256, keepalive_expiry=3600))
+    trust_env=False, timeout=30,
+    limits=httpx.Limits(max_connections=256, max_keepalive_connections=256, keepalive_expiry=3600))
 app = FastAPI()
 
 
@@ -51,7 +52,7 @@ async def forward(request: Request):
     headers = {name: value for name, value in request.headers.items() if name not in HOP_BY_HOP}
     headers["x-forwarded-for"] = request.client.host
     answer = await client.request(
-        request.method, BASES["service" if splits else "monolith"] + path, params=request.query_params or None, headers=headers,
-        content=await request.body())
+        request.method, BASES["service" if splits else "monolith"] + path, params=request.query_params or None,
+        headers=headers, content=await request.body())
     fields = {name: value for name, value in answer.headers.items() if name not in HOP_BY_HOP}
     return Response(answer.content, answer.status_code, fields)
