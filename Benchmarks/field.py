@@ -53,9 +53,9 @@ class Contestant:
         """The most resident memory that its processes had, in KiB. What several of them share counts for each."""
         return sum(self.numbers(pid, "status", "VmHWM") for pid in self.tree())
 
-    def proportional(self):
-        """Its memory in KiB, of what several processes share one part each."""
-        return sum(self.numbers(pid, "smaps_rollup", "Pss") for pid in self.tree())
+    def own_memory(self):
+        """Its memory in KiB without that of its files; of what several of its processes share one part each."""
+        return sum(self.numbers(pid, "smaps_rollup", "Pss_Anon") for pid in self.tree())
 
     @staticmethod
     def numbers(pid, name, word):
