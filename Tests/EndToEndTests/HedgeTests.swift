@@ -7,9 +7,12 @@ extension EndToEnd {
     struct Hedges {
         private static let ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
-        private static func gateway(_ stubs: [StubUpstream], _ settings: String) throws -> GatewayProcess {
-            let setup = GatewaySetup().upstream(
+        private static func gateway(
+            _ stubs: [StubUpstream], _ settings: String, gateway member: String? = nil
+        ) throws -> GatewayProcess {
+            var setup = GatewaySetup().upstream(
                 "stub", stubs, #""balance": "round-robin", "slowStart": "none", \#(settings)"#)
+            if let member { setup = setup.gateway(member) }
             return try GatewayProcess(setup.route(#"{"match": "/{rest...}", "to": "stub"}"#))
         }
 
@@ -63,6 +66,46 @@ extension EndToEnd {
             #expect(well.requests.count == 3)
             let line = try gateway.logLine(path: "/slow")
             #expect(line["attempts"] as? Int == 1, "\(line)")
+        }
+
+        @Test(
+            "A hedge that found nobody leaves no span, whatever the one before it on the connection was",
+            .enabled(if: ClientTool.python != nil, "no Python clients: scripts/test-tools.sh installs them"))
+        func spans() throws {
+            let (gate, seen) = (Gate(), Counter())
+            defer { gate.open() }
+            let stubs = try (0..<2).map { _ in
+                try StubUpstream { connection in
+                    while let request = try connection.request() {
+                        if request.target == "/hedged", seen.next() == 1 { try gate.wait() }
+                        // The work of a slow server, and not a wait for something to happen.
+                        if request.target == "/alone" { Thread.sleep(forTimeInterval: 0.3) }
+                        try connection.send(Self.ok)
+                    }
+                }
+            }
+            let collector = try SpanCollector()
+            let gateway = try Self.gateway(
+                stubs,
+                #""hedge": {"after": "50ms"}, "panicThreshold": 0, "outlier": {"consecutiveGatewayFailures": 1}"#,
+                gateway: #""tracing": {"otlp": {"url": "\#(collector.stub.url)", "delay": "50ms"}}"#)
+            let client = try gateway.client()
+            #expect(try client.exchange("GET /hedged").text == "ok", "\(client.transcript)")
+            gate.open()
+            stubs[1].kill()
+            for _ in 0..<2 { #expect(try client.exchange("GET /").text == "ok", "\(client.transcript)") }
+            try gateway.figures("banyan_upstream_endpoints", ["upstream": "stub", "state": "ejected"], reach: 1)
+            #expect(try client.exchange("GET /alone").text == "ok", "\(client.transcript)")
+            var found: [SpanCollector.Span] = []
+            try eventually("the spans came") {
+                found = try collector.stub.requests.isEmpty ? [] : collector.requests().flatMap(\.spans)
+                return found.contains { $0.number("kind") == 2 && $0["url.path"] == "/alone" }
+            }
+            for (path, count) in [("/hedged", 2), ("/alone", 1)] {
+                let server = try #require(found.first { $0.number("kind") == 2 && $0["url.path"] == path }, "\(found)")
+                let calls = found.filter { $0.number("kind") == 3 && $0.text("trace") == server.text("trace") }
+                #expect(calls.count == count, "\(path): \(calls)")
+            }
         }
 
         @Test("The first server's answer is passed on where it comes first after all, once")
