@@ -163,6 +163,48 @@ extension EndToEnd {
             try eventually("green serves") { try gateway.exchange("GET /").text == "green" }
         }
 
+        @Test("A pool that has a name for its servers is looked up by the gateway's name servers, and then asked")
+        func named() throws {
+            let blue = try StubUpstream.saying("blue")
+            let green = try (0..<2).map { _ in try StubUpstream.saying("green") }
+            let dns = try DNSStub([
+                "a.test": [.a("127.0.0.1")],
+                "_green._tcp.test": green.map {
+                    .service(priority: 1, weight: 1, port: $0.place.port, target: "a.test")
+                },
+            ])
+            var setup = GatewaySetup().route(#"{"match": "/{rest...}", "to": "shop"}"#).gateway(dns.setting)
+            let place = "srv+http://_green._tcp.test"
+            setup.upstreams = [
+                (
+                    "shop",
+                    #"{"pools": {"blue": ["\#(blue.url)"], "green": ["\#(place)"], "none": ["srv+http://_none._tcp.test"]}, "#
+                        + #""active": "blue", "resolveInterval": "1s"}"#
+                )
+            ]
+            let gateway = try GatewayProcess(setup)
+            let asked = dns.questions
+            #expect(try Self.put("/upstreams/shop/active", #""green""#, to: gateway).status == 200)
+            #expect(dns.questions > asked)
+            try eventually("green serves") { try gateway.exchange("GET /").text == "green" }
+            #expect(try Self.put("/upstreams/shop/active", #""blue""#, to: gateway).status == 200)
+            // Of the two servers of the one name none is left.
+            for stub in green { stub.kill() }
+            let refused = try Self.put("/upstreams/shop/active", #""green""#, to: gateway)
+            #expect(refused.status == 409, "\(refused)")
+            #expect(refused.json["errors"] as? [String] == ["\(place): connect_failed"], "\(refused)")
+            let unknown = try Self.put("/upstreams/shop/active", #""none""#, to: gateway)
+            #expect(unknown.status == 409 && unknown.text.contains("no address"), "\(unknown)")
+            #expect(try gateway.exchange("GET /").text == "blue")
+            // They are back, at other ports.
+            let back = try StubUpstream.saying("back")
+            dns.set("_green._tcp.test", [.service(priority: 1, weight: 1, port: back.place.port, target: "a.test")])
+            try eventually("the pool is well") {
+                try Self.put("/upstreams/shop/active", #""green""#, to: gateway).status == 200
+            }
+            try eventually("green serves") { try gateway.exchange("GET /").text == "back" }
+        }
+
         @Test("A pool of which less than half answers gets no requests, unless somebody insists")
         func unwell() throws {
             let blue = try StubUpstream.saying("blue")
