@@ -1,5 +1,4 @@
 import Foundation
-import Synchronization
 import Testing
 
 extension EndToEnd {
@@ -73,37 +72,28 @@ extension EndToEnd {
         @Test("A learned bound comes down to what an upstream works on at a time, and up again when there is room")
         func learnedBound() throws {
             // Eight at a time, each for 30 ms; whoever comes beyond waits in the upstream.
-            let places = DispatchSemaphore(value: 8)
-            let load = Mutex((inside: 0, most: 0))
-            let stub = try StubUpstream { connection in
-                while try connection.request() != nil {
-                    load.withLock { load in
-                        load.inside += 1
-                        load.most = max(load.most, load.inside)
-                    }
-                    places.wait()
-                    // The work of this server, and not a wait for something to happen.
-                    Thread.sleep(forTimeInterval: 0.03)
-                    places.signal()
-                    load.withLock { $0.inside -= 1 }
-                    try connection.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-                }
-            }
+            let server = try BusyUpstream(working: 0.03, places: 8)
             let gateway = try Self.gateway(
-                #"{"servers": ["\#(stub.url)"], "maxRequests": {"adaptive": {"min": 4, "max": 64, "start": 48}}}"#)
+                #"{"servers": ["\#(server.stub.url)"], "maxRequests": {"adaptive": {"min": 4, "max": 64, "start": 48}}}"#
+            )
             // What an answer takes without a queue.
             try Self.ask(gateway, times: 30)
             let clients = ClientLoad(gateway.place, clients: 48)
             try eventually("the bound is near what the server works on") {
-                load.withLock { $0.most = 0 }
+                server.forgetPeak()
                 let answered = clients.answered
                 try eventually("requests are answered") { clients.answered > answered + 200 }
-                return load.withLock { $0.most } <= 24
+                return server.peak <= 24
             }
             let refused = try clients.end()
             #expect(
                 !refused.isEmpty && refused.allSatisfy { $0.contains("upstream_overloaded") }, "\(refused.prefix(3))")
-            try Self.ask(gateway, times: 20)
+            try eventually("the server has nothing to do") { server.now == 0 }
+            server.forgetPeak()
+            server.give(places: 56)
+            let more = ClientLoad(gateway.place, clients: 40)
+            try eventually("the bound is near what the server works on now") { server.peak >= 36 }
+            _ = try more.end()
         }
     }
 }

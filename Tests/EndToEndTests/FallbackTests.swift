@@ -1,5 +1,4 @@
 import Foundation
-import Synchronization
 import Testing
 
 extension EndToEnd {
@@ -170,22 +169,10 @@ extension EndToEnd {
 
         @Test("However much comes, the monolith sees no more than its budget, and everybody gets an answer at once")
         func heavyLoad() throws {
-            let seen = Mutex((now: 0, peak: 0))
-            let monolith = try StubUpstream { connection in
-                while try connection.request() != nil {
-                    seen.withLock { seen in
-                        seen.now += 1
-                        seen.peak = max(seen.peak, seen.now)
-                    }
-                    // As long as the work of a monolith takes.
-                    Thread.sleep(forTimeInterval: 0.01)
-                    seen.withLock { $0.now -= 1 }
-                    try connection.send("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nold")
-                }
-            }
+            let monolith = try BusyUpstream("old", working: 0.01)
             let service = try StubUpstream.saying("never")
             service.stop()
-            let gateway = try Self.gateway(service, monolith, gateway: #""accessLog": false"#)
+            let gateway = try Self.gateway(service, monolith.stub, gateway: #""accessLog": false"#)
             let moderate = SteadyLoad(gateway.place, clients: 2, pause: 0.005)
             try eventually("a moderate load") { moderate.tally.safe > 200 }
             let first = try moderate.end()
@@ -195,7 +182,7 @@ extension EndToEnd {
             let second = try heavy.end()
             #expect(!second.failures.isEmpty && second.failures.allSatisfy { $0.contains("connect_failed") })
             #expect(second.failures.count < second.safe, "some are answered by the monolith")
-            #expect(seen.withLock { $0.peak } == 3)
+            #expect(monolith.peak == 3)
         }
 
         @Test("The example of docs/resilience.md does what stands there")
