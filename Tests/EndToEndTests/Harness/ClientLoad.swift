@@ -10,13 +10,15 @@ final class ClientLoad: Sendable {
         for number in 0..<clients {
             Thread { [self] in
                 do {
-                    let client = try RawClient(place)
+                    var client = try RawClient(place)
                     while !state.withLock({ $0.ends }) {
                         let answer = try client.exchange("POST /load/\(number)", body: "x")
                         state.withLock { state in
                             state.answered += 1
                             if answer.status != 200 { state.failures.append("\(answer)") }
                         }
+                        // A connection carries so many requests and no more.
+                        if answer["connection"] == "close" { client = try RawClient(place) }
                     }
                 } catch {
                     state.withLock { $0.failures.append("\(error)") }
