@@ -62,6 +62,8 @@ final class AdminExchange: ServerExchange {
         guard head.method == .delete || head.isJSON() else {
             return answer(415, AdminPage.problem("what is sent is JSON: Content-Type: application/json"))
         }
+        // Whoever says so much waits for an answer before the body, or sends it in vain.
+        if case .length(let length) = head.framing, length > Self.longestBody { return refuseBody() }
         order = path
         if !head.framing.hasBody { carryOut(path) }
     }
@@ -82,10 +84,14 @@ final class AdminExchange: ServerExchange {
             return
         }
         if failure == .bodyTooLarge {
-            answer(413, AdminPage.problem("a body has at most \(Self.longestBody) bytes here"))
+            refuseBody()
         } else {
             answer(refusal?.cause.status ?? 408, AdminPage.problem("the request could not be read"))
         }
+    }
+
+    private func refuseBody() {
+        answer(413, AdminPage.problem("a body has at most \(Self.longestBody) bytes here"))
     }
 
     override func finished() { forget() }

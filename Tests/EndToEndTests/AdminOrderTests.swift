@@ -60,6 +60,23 @@ extension EndToEnd {
             #expect(try gateway.generation() == 2)
         }
 
+        @Test("A body that is said to be too long is refused by its head: nobody waits for it")
+        func announcedBody() throws {
+            let gateway = try GatewayProcess(Self.setup(try StubUpstream.saying("ok")))
+            for target in ["shop/active", "users/servers"] {
+                let client = try RawClient(gateway.adminPlace)
+                try client.request("PUT /upstreams/\(target)", Self.json + ["Content-Length: 65537"])
+                // Nothing of the body is sent; what waited for it would end with 408.
+                let answer = try client.response()
+                #expect(answer.status == 413 && answer.text.contains("65536"), "\(client.transcript)")
+            }
+            let client = try RawClient(gateway.adminPlace)
+            try client.request("PUT /upstreams/users/servers", Self.json + ["Content-Length: 65536"])
+            try client.send(String(repeating: " ", count: 65_536))
+            #expect(try client.response().status == 400, "\(client.transcript)")
+            #expect(try gateway.generation() == 1, "nothing was changed")
+        }
+
         @Test("Orders and what they show ask for the token")
         func token() throws {
             var setup = Self.setup(try StubUpstream.saying("ok"))
