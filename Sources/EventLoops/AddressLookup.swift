@@ -13,16 +13,13 @@ package final class AddressLookup {
         self.loop = loop
         self.done = done
         request = .allocate(capacity: 1)
-        var hints = addrinfo()
-        hints.ai_family = AF_UNSPEC
-        hints.ai_socktype = CInt(SOCK_STREAM.rawValue)
-        hints.ai_flags = CInt(AI_ADDRCONFIG)
+        var hints = AddressList.hints
         request.pointee.data = Unmanaged.passUnretained(self).toOpaque()
         let status = uv_getaddrinfo(
             loop.raw, request,
             { request, status, result in
                 guard let request else { return }
-                let addresses = status == 0 ? AddressLookup.numbers(of: result) : nil
+                let addresses = status == 0 ? AddressList.numbers(of: result) : nil
                 if let result { uv_freeaddrinfo(result) }
                 let data = request.pointee.data
                 request.deallocate()
@@ -54,7 +51,30 @@ package final class AddressLookup {
         uv_cancel(UnsafeMutableRawPointer(request).assumingMemoryBound(to: uv_req_t.self))
     }
 
-    private static func numbers(of list: UnsafeMutablePointer<addrinfo>?) -> [String]? {
+    /// What the system's resolver says to `host`: addresses in numbers, in its order, each once; nil when there are none. It
+    /// blocks.
+    package static func numbers(of host: String) -> [String]? {
+        var hints = AddressList.hints
+        var list: UnsafeMutablePointer<addrinfo>?
+        guard getaddrinfo(host, nil, &hints, &list) == 0 else { return nil }
+        defer { freeaddrinfo(list) }
+        return AddressList.numbers(of: list)
+    }
+}
+
+/// The list of the system's resolver. It stands by itself, since its types are those of a C module that other rooms do not
+/// import.
+private enum AddressList {
+    /// Addresses of the kinds that this machine has itself.
+    static var hints: addrinfo {
+        var hints = addrinfo()
+        hints.ai_family = AF_UNSPEC
+        hints.ai_socktype = CInt(SOCK_STREAM.rawValue)
+        hints.ai_flags = CInt(AI_ADDRCONFIG)
+        return hints
+    }
+
+    static func numbers(of list: UnsafeMutablePointer<addrinfo>?) -> [String]? {
         var numbers: [String] = []
         var next = list
         while let entry = next {

@@ -1,4 +1,3 @@
-import Glibc
 import Synchronization
 
 /// Threads for work that blocks, such as asking the system's resolver: a few at most, made when there is work, and gone when
@@ -27,7 +26,11 @@ package final class BackgroundThreads: Sendable {
             state.running += 1
             return true
         }
-        if !needsThread || begin() { return true }
+        if !needsThread { return true }
+        if let thread = OwnThread.start(serve) {
+            thread.detach()
+            return true
+        }
         return state.withLock { state in
             state.running -= 1
             // Another thread comes to it.
@@ -35,25 +38,6 @@ package final class BackgroundThreads: Sendable {
             state.waiting.removeAll()
             return false
         }
-    }
-
-    private func begin() -> Bool {
-        var thread = pthread_t()
-        // SAFETY: the thread takes over the reference that is retained here; on failure it is released here.
-        let argument = Unmanaged.passRetained(self)
-        let status = pthread_create(
-            &thread, nil,
-            { argument in
-                guard let argument else { return nil }
-                Unmanaged<BackgroundThreads>.fromOpaque(argument).takeRetainedValue().serve()
-                return nil
-            }, argument.toOpaque())
-        guard status == 0 else {
-            argument.release()
-            return false
-        }
-        pthread_detach(thread)
-        return true
     }
 
     private func serve() {

@@ -1,6 +1,5 @@
 import DistributedTracing
 import EventLoops
-import Glibc
 import Logging
 import Synchronization
 import Telemetry
@@ -8,7 +7,7 @@ import Telemetry
 /// The thread that exports spans, as the control plane sees it.
 final class SpanExporter {
     private let start: Start
-    private var thread: pthread_t?
+    private var thread: OwnThread?
 
     /// What the thread is given, and what it can be told.
     private final class Start: Sendable {
@@ -56,29 +55,15 @@ final class SpanExporter {
 
     /// Starts the thread; false when the system has no room for one.
     func begin() -> Bool {
-        var thread = pthread_t()
-        // SAFETY: the thread takes over the reference that is retained here; on failure it is released here.
-        let argument = Unmanaged.passRetained(start)
-        let status = pthread_create(
-            &thread, nil,
-            { argument in
-                guard let argument else { return nil }
-                Unmanaged<Start>.fromOpaque(argument).takeRetainedValue().run()
-                return nil
-            }, argument.toOpaque())
-        guard status == 0 else {
-            argument.release()
-            return false
-        }
-        self.thread = thread
-        return true
+        thread = OwnThread.start(start.run)
+        return thread != nil
     }
 
     /// Exports what waits, and waits for the thread's end, which comes within so many milliseconds.
     func end(within milliseconds: UInt64) {
         guard let thread else { return }
         start.orders.end(within: milliseconds)
-        pthread_join(thread, nil)
+        thread.join()
         self.thread = nil
     }
 }

@@ -1,5 +1,4 @@
 import EventLoops
-import Glibc
 import Telemetry
 
 /// The thread of one worker, as the control plane sees it.
@@ -8,7 +7,7 @@ final class WorkerThread {
     var sockets: [ListeningSocketBox] = []
     private let index: Int
     private let budget: DescriptorBudget
-    private var thread: pthread_t?
+    private var thread: OwnThread?
 
     init(index: Int, mailbox: WorkerMailbox, budget: DescriptorBudget) {
         self.index = index
@@ -57,28 +56,14 @@ final class WorkerThread {
             index: index, snapshot: SnapshotBox(snapshot), mailbox: mailbox, sockets: sockets, log: log, spans: spans,
             budget: budget)
         sockets = []
-        var thread = pthread_t()
-        // SAFETY: the thread takes over the reference that is retained here; on failure it is released here.
-        let argument = Unmanaged.passRetained(start)
-        let status = pthread_create(
-            &thread, nil,
-            { argument in
-                guard let argument else { return nil }
-                Unmanaged<Start>.fromOpaque(argument).takeRetainedValue().run()
-                return nil
-            }, argument.toOpaque())
-        guard status == 0 else {
-            argument.release()
-            return false
-        }
-        self.thread = thread
-        return true
+        thread = OwnThread.start(start.run)
+        return thread != nil
     }
 
     /// Waits for the thread's end.
     func join() {
         guard let thread else { return }
-        pthread_join(thread, nil)
+        thread.join()
         self.thread = nil
     }
 }

@@ -123,24 +123,7 @@ struct NameLookup: Sendable {
 
     /// What the system's resolver says, which reads its files, too, and knows no times.
     private func ofSystem(_ host: String) -> Addresses? {
-        var hints = addrinfo()
-        hints.ai_family = AF_UNSPEC
-        hints.ai_flags = CInt(AI_ADDRCONFIG)
-        var list: UnsafeMutablePointer<addrinfo>?
-        guard getaddrinfo(host, nil, &hints, &list) == 0 else { return nil }
-        defer { freeaddrinfo(list) }
-        var numbers: Set<String> = []
-        var next = list
-        while let entry = next {
-            var text = [CChar](repeating: 0, count: Int(NI_MAXHOST))
-            if let address = entry.pointee.ai_addr,
-                getnameinfo(
-                    address, entry.pointee.ai_addrlen, &text, socklen_t(text.count), nil, 0, NI_NUMERICHOST) == 0
-            {
-                numbers.insert(String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self))
-            }
-            next = entry.pointee.ai_next
-        }
+        guard let numbers = AddressLookup.numbers(of: host) else { return nil }
         // The order changes with each look-up, and is not of interest.
         let usable = Self.usable(numbers.sorted())
         return usable.isEmpty ? nil : Addresses(numbers: usable, isTimed: false)
