@@ -69,6 +69,19 @@ extension EndToEnd {
             #expect(stubs[0].connections == 1)
         }
 
+        @Test("No bound is learned from answers that take a few milliseconds, though a burst makes them many times as long")
+        func quickAnswers() throws {
+            let stub = try StubUpstream.saying("ok")
+            let gateway = try Self.gateway(
+                #"{"servers": ["\#(stub.url)"], "maxRequests": {"adaptive": {"min": 4, "max": 64, "start": 16}}}"#)
+            // What an answer takes without a queue.
+            try Self.ask(gateway, times: 200)
+            let clients = ClientLoad(gateway.place, clients: 12)
+            try eventually("many answers") { clients.answered > 8_000 }
+            let refused = try clients.end()
+            #expect(refused.isEmpty, "\(refused.count): \(refused.prefix(1))")
+        }
+
         @Test("A learned bound comes down to what an upstream works on at a time, and up again when there is room")
         func learnedBound() throws {
             // Eight at a time, each for 30 ms; whoever comes beyond waits in the upstream.
