@@ -69,7 +69,9 @@ extension EndToEnd {
             #expect(stubs[0].connections == 1)
         }
 
-        @Test("No bound is learned from answers that take a few milliseconds, though a burst makes them many times as long")
+        @Test(
+            "No bound is learned from answers of a few milliseconds, though a burst makes them many times as long"
+        )
         func quickAnswers() throws {
             let stub = try StubUpstream.saying("ok")
             let gateway = try Self.gateway(
