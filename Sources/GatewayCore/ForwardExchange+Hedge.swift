@@ -59,13 +59,13 @@ extension ForwardExchange {
             stop(.ok)
             return true
         }
-        stopHedge(.cancelled)
+        stopHedge(.cancelled, isOutrun: wasRunning)
         return false
     }
 
-    func stopHedge(_ end: AttemptEnd) {
+    func stopHedge(_ end: AttemptEnd, isOutrun: Bool = false) {
         if hedging == .waiting { hedgePause.cancel() }
-        if hedging != .waiting { hedge.stop(end) }
+        if hedging != .waiting { hedge.stop(end, isOutrun: isOutrun) }
         hedging = .none
     }
 
@@ -79,7 +79,7 @@ extension ForwardExchange {
                 return
             }
             exchange.worker.headTimes.note(EventLoop.nanoseconds &- times.startedAt, of: exchange.route)
-            stop(.cancelled)
+            stop(.cancelled, isOutrun: true)
         }
         hedging = .won
         exchange.upstream = hedge.upstream

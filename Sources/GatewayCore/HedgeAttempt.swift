@@ -47,9 +47,12 @@ final class HedgeAttempt: RecordedAttempt {
     }
 
     /// Gives it up, unless it is over.
-    func stop(_ end: AttemptEnd) {
+    ///
+    /// - Parameter isOutrun: whether the first attempt has been answered before it.
+    func stop(_ end: AttemptEnd, isOutrun: Bool = false) {
         guard isRunning else { return self.end(end) }
         self.end(end)
+        if isOutrun { return abandon() }
         cancel(because: end.isTimeout ? .timeIsOver : .unwanted)
     }
 

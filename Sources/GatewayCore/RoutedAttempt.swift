@@ -130,7 +130,10 @@ class RoutedAttempt: RecordedAttempt {
     }
 
     /// Ends what runs, without another attempt.
-    final func stop(_ end: AttemptEnd) {
+    ///
+    /// - Parameter isOutrun: whether another attempt has been answered first. The upstream may end its work then, so that the
+    ///   connection is kept; where nobody is there to be answered it should not.
+    final func stop(_ end: AttemptEnd, isOutrun: Bool = false) {
         finishAttempt(end)
         if course.reserved != .none {
             give(course.reserved)
@@ -142,6 +145,7 @@ class RoutedAttempt: RecordedAttempt {
         }
         dropping = .nothing
         if isRunning { endSpan(of: exchange) }
+        if isOutrun { return abandon() }
         cancel(because: end.isTimeout ? .timeIsOver : .unwanted)
     }
 

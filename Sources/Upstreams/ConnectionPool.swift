@@ -8,6 +8,9 @@ final class ConnectionPool: EndpointPool {
     private let curl: ConnectMulti
     private let idle = LoopCell<[UpstreamConnection]>([])
     private var opening: [PendingConnection] = []
+    /// Answers that nobody waits for, after which their connections are idle.
+    private var leftovers: [LeftoverAnswer] = []
+    private static let mostLeftovers = 32
     private var open = 0
 
     init(address: EndpointAddress, loop: EventLoop, curl: ConnectMulti, bounds: UpstreamBounds) {
@@ -113,8 +116,18 @@ final class ConnectionPool: EndpointPool {
     override func retire() {
         isRetired = true
         while let connection = idle.value.popLast() { connection.close() }
+        for leftover in leftovers { leftover.giveUp() }
     }
 
+    /// Keeps an answer that nobody waits for until it is over; false where it is not worth it, as there are many of them at a
+    /// server that answers nobody.
+    func keep(leftover: LeftoverAnswer) -> Bool {
+        guard !isRetired, leftovers.count < Self.mostLeftovers else { return false }
+        leftovers.append(leftover)
+        return true
+    }
+
+    override func forget(leftover: LeftoverAnswer) { leftovers.removeAll { $0 === leftover } }
 }
 
 /// A connection that is being opened for a pool.

@@ -93,13 +93,21 @@ package final class Endpoint {
         board.attemptEnded()
     }
 
-    /// An attempt has ended with `outcome`, after so many milliseconds.
-    func attemptEnded(
-        _ outcome: OutlierOutcome, milliseconds: UInt64, _ tickets: BreakerTickets, at now: UInt64, random: UInt64
-    ) {
+    /// Nothing is under way any more in the place of an attempt.
+    func placeIsFree() {
         underWay -= 1
         bounds.giveRequest()
         board.attemptEnded()
+    }
+
+    /// An attempt has ended with `outcome`, after so many milliseconds.
+    ///
+    /// - Parameter keepsPlace: whether ``placeIsFree()`` follows later.
+    func attemptEnded(
+        _ outcome: OutlierOutcome, milliseconds: UInt64, _ tickets: BreakerTickets, at now: UInt64, random: UInt64,
+        keepsPlace: Bool
+    ) {
+        if !keepsPlace { placeIsFree() }
         guard rules.watchesAttempts else { return }
         upstreamBoard.record(
             outcome, milliseconds: milliseconds, tickets, of: board, at: now, random: random, by: rules)

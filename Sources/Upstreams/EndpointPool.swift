@@ -52,6 +52,9 @@ class EndpointPool {
     /// Closes what is idle; what is in use is closed when its request has ended.
     func retire() {}
 
+    /// An answer that nobody waited for is over.
+    func forget(leftover: LeftoverAnswer) {}
+
     /// `endpoints` take its place.
     func handOver(to endpoints: [Endpoint]) {}
 

@@ -264,6 +264,16 @@ open class UpstreamAttempt {
         finish(report.status > 0 ? OutlierOutcome(status: Int(report.status)) : isToBlame ? .noAnswer : .local)
     }
 
+    /// Ends the attempt without another event, as one whose answer is not wanted any more. Where the request has been sent and
+    /// its answer can be taken in with little effort, the connection is kept for the next one; what comes of that counts for
+    /// nothing.
+    package final func abandon() {
+        guard state == .active, let transport, let endpoint, transport.takesInAnswer(at: endpoint) else {
+            return cancel()
+        }
+        finish(.local, keepsPlace: true)
+    }
+
     final func prepare(
         for endpoint: Endpoint, number: Int, tickets: BreakerTickets, at now: UInt64, random: UInt64
     ) {
@@ -308,7 +318,7 @@ open class UpstreamAttempt {
     /// The answer is whole: lets go of everything; called before the last event.
     final func finish() { finish(OutlierOutcome(status: Int(report.status))) }
 
-    private final func finish(_ outcome: OutlierOutcome) {
+    private final func finish(_ outcome: OutlierOutcome, keepsPlace: Bool = false) {
         guard state != .idle else { return }
         state = .idle
         transport = nil
@@ -317,7 +327,8 @@ open class UpstreamAttempt {
         guard let endpoint else { return }
         let now = endpoint.now
         let time = now > report.begunAt ? now - report.begunAt : 0
-        endpoint.attemptEnded(outcome, milliseconds: time, report.tickets, at: now, random: report.random)
+        endpoint.attemptEnded(
+            outcome, milliseconds: time, report.tickets, at: now, random: report.random, keepsPlace: keepsPlace)
     }
 
     private final func endUpload() {

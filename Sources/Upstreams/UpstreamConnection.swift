@@ -141,6 +141,19 @@ final class UpstreamConnection: UpstreamTransport, LoopClient, SocketClient {
         close()
     }
 
+    /// Only before anything of the answer has come: what has come is in the hands of the attempt.
+    override func takesInAnswer(at endpoint: Endpoint) -> Bool {
+        guard let attempt, !isClosed, requestIsWhole, output.isEmpty, !sendingFailed, !attempt.asksUpgrade,
+            !codec.hasBegun, pending.isEmpty, !isPaused
+        else { return false }
+        let leftover = LeftoverAnswer(at: endpoint, loop: loop)
+        guard pool.keep(leftover: leftover) else { return false }
+        leftover.begin(on: self)
+        self.attempt = leftover
+        timer?.cancel()
+        return true
+    }
+
     // MARK: - Writing
 
     private func flushLater() {

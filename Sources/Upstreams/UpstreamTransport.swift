@@ -28,6 +28,10 @@ package class UpstreamTransport {
     /// Goes on reading it.
     func resume() {}
 
+    /// Lets go of the attempt, and takes in its answer by itself, where that is worth it; `endpoint` is where the attempt has
+    /// its place, which the answer takes over. False where it is not: nothing has changed then.
+    func takesInAnswer(at endpoint: Endpoint) -> Bool { false }
+
     /// Cuts the attempt off.
     func cancel() {}
 }

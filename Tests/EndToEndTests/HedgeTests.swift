@@ -26,7 +26,9 @@ extension EndToEnd {
             }
         }
 
-        @Test("The second server's answer is passed on, and the first attempt is cut off")
+        @Test(
+            "The second server's answer is passed on; that of the first is awaited in the background, and both are kept"
+        )
         func secondWins() throws {
             let (gate, seen) = (Gate(), Counter())
             defer { gate.open() }
@@ -38,10 +40,66 @@ extension EndToEnd {
             let line = try gateway.logLine(path: "/hedged")
             #expect(line["attempts"] as? Int == 2 && line["status"] as? Int == 200, "\(line)")
             gate.open()
-            try eventually("the slow connection is closed") { stubs.map(\.closedConnections).max() == 1 }
+            try eventually("the first answer has come, too") {
+                let report = try gateway.admin("/upstreams/stub").json
+                return (report["requests"] as? [String: Any])?["underWay"] as? Int == 0
+            }
             for _ in 0..<10 { #expect(try client.exchange("GET /").text == "ok", "\(client.transcript)") }
             #expect(stubs.map(\.requests.count).reduce(0, +) == 12, "nobody is asked twice who answers in time")
+            #expect(stubs.map(\.connections) == [1, 1] && stubs.allSatisfy { $0.closedConnections == 0 })
             try gateway.figures("banyan_upstream_retries_total", ["result": "hedged"], reach: 1)
+        }
+
+        @Test(
+            "A loser whose answer is long, or trickles, loses its connection; the client has its answer all the while",
+            arguments: [
+                "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nlong",
+                "HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n",
+            ])
+        func costlyLosers(_ answer: String) throws {
+            let (gate, seen) = (Gate(), Counter())
+            defer { gate.open() }
+            let stubs = try (0..<2).map { _ in
+                try StubUpstream { connection in
+                    while try connection.request() != nil {
+                        guard seen.next() == 1 else {
+                            try connection.send(Self.ok)
+                            continue
+                        }
+                        try gate.wait()
+                        try connection.send(answer)
+                        while true {
+                            try connection.send("x")
+                            // The pace of this server, and not a wait for something to happen.
+                            Thread.sleep(forTimeInterval: 0.02)
+                        }
+                    }
+                }
+            }
+            let gateway = try Self.gateway(stubs, #""hedge": {"after": "50ms"}"#)
+            let client = try gateway.client()
+            #expect(try client.exchange("GET /").text == "ok", "\(client.transcript)")
+            gate.open()
+            for _ in 0..<20 { #expect(try client.exchange("GET /").text == "ok", "\(client.transcript)") }
+            try eventually("the loser's connection is closed") { stubs.map(\.closedConnections).max() == 1 }
+            #expect(try client.exchange("GET /").text == "ok", "\(client.transcript)")
+        }
+
+        @Test("Where the client leaves, both attempts are cut off: nobody works for nobody")
+        func clientLeaves() throws {
+            let stubs = try (0..<2).map { _ in
+                try StubUpstream { connection in
+                    _ = try connection.request()
+                    try connection.awaitEnd()
+                }
+            }
+            let gateway = try Self.gateway(stubs, #""hedge": {"after": "50ms"}"#)
+            let client = try gateway.client().request("GET /")
+            try eventually("both are asked") { stubs.allSatisfy { $0.requests.count == 1 } }
+            let left = ContinuousClock.now
+            client.reset()
+            try eventually("both are cut off") { stubs.allSatisfy { $0.closedConnections == 1 } }
+            #expect(ContinuousClock.now - left < .milliseconds(900), "at once, and not after the patience for losers")
         }
 
         @Test("Where no other server is well, nobody is asked twice")
