@@ -13,9 +13,12 @@ struct HeadTimes {
         estimates[route]?.add(nanoseconds)
     }
 
-    /// The time for the route with this number, in milliseconds, at least 1; nil while it is not known.
+    /// The time for the route with this number, in milliseconds; nil while it is not known.
+    ///
+    /// A loop counts whole milliseconds from the beginning of a turn: one more is waited for, so that no request is taken for
+    /// slower than the others that is not. Where answers take less than one, many would be.
     func milliseconds(_ route: Int) -> UInt64? {
         guard estimates.indices.contains(route), let time = estimates[route]?.value else { return nil }
-        return UInt64(min(max((time / 1_000_000).rounded(.up), 1), 3_600_000))
+        return UInt64(min(max((time / 1_000_000).rounded(.up), 1), 3_600_000)) + 1
     }
 }
