@@ -122,7 +122,10 @@ extension EndToEnd {
 
         @Test(
             "A name server that is silent or lies changes nothing", .timeLimit(.minutes(2)),
-            arguments: [DNSStub.Manner.silent, .garbage, .brokenOff, .loop])
+            arguments: [
+                DNSStub.Manner.silent, .garbage, .brokenOff, .loop, .otherNumber, .otherPort, .trickled, .thousandfold,
+                .filled,
+            ])
         func lies(_ manner: DNSStub.Manner) throws {
             let server = try StubUpstream.answering { _ in Self.ok }
             let dns = try DNSStub([
@@ -154,6 +157,56 @@ extension EndToEnd {
             let gateway = try gateway(dns, "http://big.test:\(server.place.port)")
             #expect(try gateway.exchange("GET /").status == 200)
             #expect(dns.streams >= 2)
+        }
+
+        @Test("The longest answer that there can be is read, and what nobody asked for is left out")
+        func longest() throws {
+            let server = try StubUpstream.answering { _ in Self.ok }
+            let dns = try DNSStub(["long.test": [.a("127.0.0.1")]])
+            dns.manner = .padded
+            let gateway = try gateway(dns, "http://long.test:\(server.place.port)")
+            #expect(try gateway.exchange("GET /").status == 200)
+        }
+
+        @Test("Of a name with thousands of servers no more are taken than are of use")
+        func thousands() throws {
+            let server = try StubUpstream.answering { _ in Self.ok }
+            let port = server.place.port
+            let addresses = (0..<300).map { DNSStub.Record.a("127.0.\(1 + $0 / 200).\(1 + $0 % 200)") }
+            var records = ["a.test": addresses, "b.test": addresses, "c.test": addresses, "d.test": addresses]
+            records["_many._tcp.test"] = records.keys.sorted().map {
+                .service(priority: 1, weight: 1, port: port, target: $0)
+            }
+            let dns = try DNSStub(records)
+            let gateway = try gateway(dns, "srv+http://_many._tcp.test")
+            let client = try gateway.client()
+            _ = try client.exchange("GET /")
+            let report = try gateway.admin("/upstreams/named").json
+            #expect((report["endpoints"] as? [Any])?.count == 1_024)
+        }
+
+        @Test(
+            "A service whose hosts nobody knows the addresses of is given up after a while, and other names are not held up",
+            .timeLimit(.minutes(2)))
+        func hostsWithoutAddresses() throws {
+            let server = try StubUpstream.answering { _ in Self.ok }
+            let port = server.place.port
+            let hosts = (0..<500).map { "host-\($0).test" }
+            var records = Dictionary(uniqueKeysWithValues: hosts.map { ($0, [DNSStub.Record.a("127.0.0.1")]) })
+            records["_wide._tcp.test"] = [.service(priority: 1, weight: 1, port: port, target: "host-0.test")]
+            let dns = try DNSStub(records)
+            let gateway = try gateway(dns, "srv+http://_wide._tcp.test", #""resolveInterval": "1s""#)
+            let load = ClientLoad(gateway.place, clients: 2)
+            try eventually("it serves") { load.answered > 20 }
+            dns.manner = .withoutAddresses
+            dns.set("_wide._tcp.test", hosts.map { .service(priority: 1, weight: 1, port: port, target: $0) })
+            _ = try gateway.process.line("that the name is lost", in: .errors) {
+                $0.contains("name not found") && $0.contains("_wide._tcp.test")
+            }
+            dns.manner = .honest
+            _ = try gateway.process.line("that it is back", in: .errors) { $0.contains("name found again") }
+            let failures = try load.end()
+            #expect(failures.isEmpty, "\(failures.count) failed: \(failures.prefix(3))")
         }
 
         @Test(

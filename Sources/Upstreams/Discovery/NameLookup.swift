@@ -43,10 +43,22 @@ struct NameLookup: Sendable {
             isTimed: found.isTimed)
     }
 
+    /// More servers than these are not taken from one name, whatever a name server says: each costs every worker something.
+    static let mostServers = 1_024
+
     // MARK: - Services
 
+    /// It took so long to find the addresses of a service's hosts that they are not worth waiting for: what is known stays.
+    private struct TookTooLong: Error {}
+
+    /// A service takes at most so many times as long as a question that nobody answers. Its hosts are asked for one after the
+    /// other, and there may be a thousand.
+    private static let patience: UInt64 = 4
+
     private func service(_ name: String) -> NameAnswer? {
-        let client = NameServerClient(servers ?? .ofSystem())
+        let servers = servers ?? .ofSystem()
+        let client = NameServerClient(servers)
+        let end = Self.now + Self.patience * servers.longestQuestion
         guard let question = DNSQuestion(name, .srv, id: .random(in: 0 ... .max)),
             case .answer(let found) = client.ask(
                 question,
@@ -59,29 +71,40 @@ struct NameLookup: Sendable {
         while let priority = rest.first?.priority {
             let records = rest.prefix { $0.priority == priority }
             rest = rest.dropFirst(records.count)
-            if let answer = answer(of: records, found) { return answer }
+            do throws(TookTooLong) {
+                if let answer = try answer(of: records, found, until: end) { return answer }
+            } catch {
+                return nil
+            }
         }
         return nil
     }
 
-    private func answer(of records: ArraySlice<ServiceRecord>, _ found: ServiceRecords) -> NameAnswer? {
+    private static var now: UInt64 { EventLoop.nanoseconds / 1_000_000 }
+
+    private func answer(
+        of records: ArraySlice<ServiceRecord>, _ found: ServiceRecords, until end: UInt64
+    ) throws(TookTooLong) -> NameAnswer? {
+        var left = Self.mostServers
         var answer = NameAnswer(hosts: [], timeToLive: found.timeToLive, isTimed: true)
         var known: [String: Addresses?] = [:]
-        for record in records {
+        for record in records where left > 0 {
             let came = found.addresses.filter { $0.host == record.target }
                 .compactMap { AddressRecords.number(of: $0.bytes) }
             let addresses: Addresses?
             if let before = known[record.target] {
                 addresses = before
             } else if came.isEmpty {
+                guard Self.now < end else { throw TookTooLong() }
                 addresses = self.addresses(of: record.target)
             } else {
                 addresses = Addresses(numbers: Self.usable(came), isTimed: true)
             }
             known[record.target] = .some(addresses)
             guard let addresses else { continue }
-            answer.hosts.append(
-                NameAnswer.Host(name: record.target, record: record, numbers: addresses.numbers))
+            let numbers = Array(addresses.numbers.prefix(left))
+            left -= numbers.count
+            answer.hosts.append(NameAnswer.Host(name: record.target, record: record, numbers: numbers))
             if !addresses.isTimed { answer.isTimed = false }
             if let time = addresses.timeToLive { answer.timeToLive = min(answer.timeToLive ?? time, time) }
         }
@@ -117,7 +140,7 @@ struct NameLookup: Sendable {
             case .failed: return nil
             }
         }
-        addresses.numbers = Self.usable(addresses.numbers)
+        addresses.numbers = Array(Self.usable(addresses.numbers).prefix(Self.mostServers))
         return addresses.numbers.isEmpty ? nil : addresses
     }
 

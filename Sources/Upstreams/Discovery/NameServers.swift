@@ -22,6 +22,9 @@ package struct NameServers: Hashable, Sendable {
     /// How many times all of them are asked.
     package var rounds = 2
 
+    /// How long a question takes that none of them answers, in milliseconds.
+    var longestQuestion: UInt64 { patience * UInt64(rounds * max(addresses.count, 1)) }
+
     /// The longest patience that a file may ask for, in milliseconds, and the most rounds and servers.
     private static let mostPatience: UInt64 = 5_000
     private static let mostRounds = 3

@@ -19,6 +19,20 @@ final class DNSStub: Sendable {
         case truncated
         /// After so many milliseconds.
         case late(UInt32)
+        /// As the answer to another question.
+        case otherNumber
+        /// From a port that nobody has asked.
+        case otherPort
+        /// Over TCP, a byte now and then.
+        case trickled
+        /// The same record two thousand times.
+        case thousandfold
+        /// Over TCP, with bytes behind it, as long as a message can be.
+        case filled
+        /// Over TCP, with a record that nobody asked for, as long as a message can be.
+        case padded
+        /// Not at all to questions for addresses.
+        case withoutAddresses
     }
 
     /// An answer's record.
@@ -61,7 +75,12 @@ final class DNSStub: Sendable {
             zone.timeToLive = timeToLive
         }
         Thread { [weak self, datagrams] in
-            while let answer = DNSStub.receive(datagrams, { self?.answer($0, overStream: false) }) { answer() }
+            while let answer = DNSStub.receive(datagrams, { self?.answer($0, overStream: false) }) {
+                let isStrange = if case .otherPort = self?.manner { true } else { false }
+                let other = isStrange ? socket(AF_INET, CInt(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0) : -1
+                answer(isStrange ? other : datagrams)
+                if isStrange { close(other) }
+            }
             close(datagrams)
         }.start()
         Thread { [weak self, listener] in
@@ -97,8 +116,8 @@ final class DNSStub: Sendable {
 
     // MARK: - Sockets
 
-    /// Waits for a question; gives what sends the answer, nil at the end.
-    private static func receive(_ socket: CInt, _ answer: ([UInt8]) -> [UInt8]?) -> (() -> Void)? {
+    /// Waits for a question; gives what sends the answer by a socket, nil at the end.
+    private static func receive(_ socket: CInt, _ answer: ([UInt8]) -> [UInt8]?) -> ((CInt) -> Void)? {
         var buffer = [UInt8](repeating: 0, count: 4_096)
         var peer = sockaddr_in()
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
@@ -108,8 +127,8 @@ final class DNSStub: Sendable {
             }
         }
         guard count > 0 else { return nil }
-        guard let bytes = answer(Array(buffer[..<count])) else { return {} }
-        return {
+        guard let bytes = answer(Array(buffer[..<count])) else { return { _ in } }
+        return { socket in
             _ = withUnsafePointer(to: &peer) { pointer in
                 pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                     sendto(socket, bytes, bytes.count, 0, $0, length)
@@ -124,7 +143,16 @@ final class DNSStub: Sendable {
         let count = recv(connection, &buffer, buffer.count, 0)
         guard count > 2, let answer = answer(Array(buffer[2..<count]), overStream: true) else { return }
         let message = [UInt8(answer.count >> 8), UInt8(answer.count & 255)] + answer
-        _ = Glibc.send(connection, message, message.count, CInt(MSG_NOSIGNAL))
+        guard case .trickled = manner else {
+            _ = Glibc.send(connection, message, message.count, CInt(MSG_NOSIGNAL))
+            return
+        }
+        for byte in message {
+            var byte = byte
+            if Glibc.send(connection, &byte, 1, CInt(MSG_NOSIGNAL)) != 1 { return }
+            // The pace of this server, and not a wait for something to happen.
+            usleep(100_000)
+        }
     }
 
     // MARK: - Answers
@@ -147,7 +175,9 @@ final class DNSStub: Sendable {
             body += [0xC0, 12, 0, type, 0, 1] + (0..<4).map { UInt8(truncatingIfNeeded: timeToLive >> (24 - 8 * $0)) }
             body += [UInt8(data.count >> 8), UInt8(data.count & 255)] + data
         }
-        var count = UInt8(matching.count)
+        var count = matching.count
+        var additional = 0
+        var id = Array(question[..<2])
         switch manner {
         case .honest: break
         case .silent: return nil
@@ -163,8 +193,29 @@ final class DNSStub: Sendable {
                 count = 0
             }
         case .late(let milliseconds): usleep(milliseconds * 1_000)
+        case .otherNumber: id[1] ^= 1
+        case .otherPort: break
+        case .thousandfold:
+            body = Array(repeatElement(body, count: 2_000).joined())
+            count *= 2_000
+        case .trickled, .filled, .padded:
+            if !overStream {
+                flags[0] |= 2
+                body = []
+                count = 0
+            } else if case .padded = manner {
+                // TXT, which says nothing about servers.
+                let size = 65_535 - 12 - asked.count - body.count - 11
+                body += [0, 0, 16, 0, 1, 0, 0, 0, 60, UInt8(size >> 8), UInt8(size & 255)]
+                body += [UInt8](repeating: 0x78, count: size)
+                additional = 1
+            } else if case .filled = manner {
+                body += [UInt8](repeating: 0, count: 65_535 - 12 - asked.count - body.count)
+            }
+        case .withoutAddresses: if type != 33 { return nil }
         }
-        return question[..<2] + flags + [0, 1, 0, count, 0, 0, 0, 0] + asked + body
+        let counts = [0, 1, UInt8(count >> 8), UInt8(count & 255), 0, 0, 0, UInt8(additional)]
+        return id + flags + counts + asked + body
     }
 
     private static func text(_ labels: ArraySlice<UInt8>) -> String {
