@@ -32,6 +32,9 @@ struct RepeatedTexts: ~Copyable {
     private static let longest = 512
     private static let mostBytes = 131_072
 
+    /// How many bytes are kept of all of them.
+    var byteCount: Int { bytes.count }
+
     init() { forget() }
 
     /// Another request is told of.

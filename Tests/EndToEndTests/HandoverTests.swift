@@ -183,6 +183,53 @@ extension EndToEnd {
             #expect(try gateway.exchange("GET /").text == "ok")
         }
 
+        @Test(
+            "Whatever is said, with whatever descriptors beside it: none of them stays, and the next process can come",
+            .enabled(if: hasPython, "needs Python"))
+        func strangeMessages() throws {
+            let stub = try StubUpstream.saying("ok")
+            let folder = try TemporaryFolder()
+            let setup = GatewaySetup(forwardingTo: stub).gateway(#""handover": "handover.sock""#)
+            let gateway = try GatewayProcess(setup, folder: folder)
+            #expect(try gateway.exchange("GET /").text == "ok")
+            let before = try Self.descriptors(of: gateway)
+            let script = URL(fileURLWithPath: Self.script).deletingLastPathComponent().path + "/strange_visitor.py"
+            let visitor = try RunningProcess(Self.python, [script, folder.file("handover.sock")])
+            #expect(try visitor.end() == 0, "\(visitor.transcript)")
+            #expect(visitor.lines().dropLast().allSatisfy { $0 == "0" }, "\(visitor.transcript)")
+            #expect(visitor.lines().last.flatMap { Int($0) } ?? 0 > 0, "the sockets: \(visitor.transcript)")
+            try eventually("no descriptor is left") { try Self.descriptors(of: gateway) <= before }
+            #expect(try gateway.exchange("GET /").text == "ok")
+            let next = try GatewayProcess(setup, folder: folder)
+            #expect(try gateway.process.end() == 0 && next.exchange("GET /").text == "ok")
+        }
+
+        /// How many descriptors a gateway has open, its connections aside.
+        private static func descriptors(of gateway: GatewayProcess) throws -> Int {
+            try FileManager.default.contentsOfDirectory(atPath: "/proc/\(gateway.process.pid)/fd").count
+        }
+
+        @Test(
+            "Those who connect and say nothing are waited for a while; who comes meanwhile is told why it gets nothing")
+        func silentVisitors() throws {
+            let stub = try StubUpstream.saying("ok")
+            let folder = try TemporaryFolder()
+            let setup = GatewaySetup(forwardingTo: stub).gateway(#""handover": "handover.sock""#)
+            let gateway = try GatewayProcess(setup, folder: folder)
+            let silent = try (0..<8).map { _ in try Self.connect(folder.file("handover.sock")) }
+            defer { for descriptor in silent { close(descriptor) } }
+            let early = try RunningProcess(Binaries.path("banyan"), ["run", "-c", folder.file("routes.json")])
+            #expect(try early.end() == 69, "\(early.transcript)")
+            try gateway.process.line("why it gets nothing", in: .errors) { $0.contains("say nothing") }
+            #expect(try gateway.exchange("GET /").text == "ok")
+            for descriptor in silent {
+                var byte: UInt8 = 0
+                #expect(recv(descriptor, &byte, 1, 0) == 0)
+            }
+            let next = try GatewayProcess(setup, folder: folder)
+            #expect(try gateway.process.end() == 0 && next.exchange("GET /").text == "ok")
+        }
+
         private static func connect(_ path: String) throws -> CInt {
             let descriptor = socket(AF_UNIX, CInt(SOCK_SEQPACKET.rawValue | SOCK_CLOEXEC.rawValue), 0)
             var patience = timeval(tv_sec: 30, tv_usec: 0)

@@ -67,6 +67,21 @@ import Testing
         }
     }
 
+    /// However many there are, and whatever they are made of; whoever comes again later is remembered as before.
+    @Test func aFloodOfOthersTakesNoMoreMemory() throws {
+        var texts = RepeatedTexts()
+        var most = 0
+        for number in 0..<10_000 {
+            // As long as one may be, of bytes that take more room in JSON; or short; and some that share their place.
+            let agent = number % 3 == 0 ? "\(number)" + String(repeating: "\"", count: 480) : "agent \(number)"
+            for _ in 0..<3 { _ = try Self.told(&texts, host: "h\(number % 7)", agent: agent) }
+            most = max(most, texts.byteCount)
+        }
+        #expect(most > 100_000 && most < 140_000, "\(most)")
+        _ = try Self.told(&texts, host: "a", agent: "b")
+        #expect(try Self.told(&texts, host: "a", agent: "b") == #""a""b""#)
+    }
+
     @Test func spansSayTheSame() throws {
         var texts = RepeatedTexts()
         _ = try Self.told(&texts, host: "a.example:8080", agent: "curl")

@@ -102,7 +102,12 @@ final class HandoverDesk: Poll {
         }
         guard visitors.count < Self.mostVisitors,
             let visitor = try? HandoverVisitor(descriptor, process: peer.process, desk: self)
-        else { return }
+        else {
+            // Its own log says that ours says why.
+            return log.warning(
+                "refused a process that wanted to take over: others have connected and say nothing",
+                metadata: ["process": "\(peer.process)"])
+        }
         visitors.append(visitor)
     }
 
