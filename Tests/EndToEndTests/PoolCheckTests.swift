@@ -83,6 +83,30 @@ extension EndToEnd {
             .grpc("no end", says: "timeout", head, data([0, 0, 0, 0, 2, 8, 1])),
         ]
 
+        @Test("Of the servers of one name all are asked, but only so many at a time")
+        func many() throws {
+            let green = try BusyUpstream(working: 0.05)
+            let dns = try DNSStub([
+                "a.test": [.a("127.0.0.1")],
+                "_green._tcp.test": (1...100).map {
+                    .service(priority: 1, weight: $0, port: green.stub.place.port, target: "a.test")
+                },
+            ])
+            let blue = try StubUpstream.saying("blue")
+            var setup = GatewaySetup().gateway(dns.setting).route(#"{"match": "/{rest...}", "to": "shop"}"#)
+            setup.upstreams.append(
+                (
+                    "shop",
+                    #"{"pools": {"blue": ["\#(blue.url)"], "green": ["srv+http://_green._tcp.test"]}, "active": "blue", "#
+                        + #""health": {"path": "/health", "interval": "60s"}}"#
+                ))
+            let gateway = try GatewayProcess(setup)
+            let answer = try RawClient(gateway.adminPlace).exchange(
+                "PUT /upstreams/shop/active", ["Content-Type: application/json"], body: #""green""#)
+            #expect(answer.status == 200, "\(answer)")
+            #expect(green.stub.requests.count >= 100 && green.peak <= 32, "\(green.peak)")
+        }
+
         @Test(
             "Whatever a server answers that is asked, the pool gets no requests, soon, and the other one goes on",
             arguments: answers)

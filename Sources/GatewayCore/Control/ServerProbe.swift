@@ -10,11 +10,18 @@ final class ServerProbe {
     private let definition: UpstreamDefinition
     private var discovery: Discovery?
     private var upstreams: UpstreamSet?
+    private var groups: [Upstream] = []
     private var probes: [HealthProbe] = []
+    /// The first of them that has not asked yet.
+    private var next = 0
+    private var isAsking = false
     private var done: ((String?) -> Void)?
     private var awaited = 0
     private var failures: [String] = []
     private var later: ActionTimer?
+
+    /// So many ask at a time: each needs a descriptor, and a name may stand for a thousand servers.
+    private static let most = 32
 
     /// - Parameter done: called once, from the loop, with nil where all is well, else with what is not.
     init(
@@ -57,18 +64,27 @@ final class ServerProbe {
         probes = servers.map { _ in
             HealthProbe.make(for: check, loop: loop) { [unowned self] in found($0) }
         }
+        groups = set.apply(ways, bounds: ways.map { _ in UpstreamBounds() })
+        for group in groups { group.keepNoConnections() }
+        goOn()
+    }
+
+    private func goOn() {
+        // What fails at once says so inside the call, and this loop goes on by itself.
+        guard !isAsking else { return }
+        isAsking = true
+        defer { isAsking = false }
         var random = SystemRandomNumberGenerator()
-        let groups = set.apply(ways, bounds: ways.map { _ in UpstreamBounds() })
-        for (probe, group) in zip(probes, groups) {
-            group.keepNoConnections()
-            probe.ask(group, random: random.next())
+        while next < probes.count, next - (probes.count - awaited) < Self.most {
+            next += 1
+            probes[next - 1].ask(groups[next - 1], random: random.next())
         }
     }
 
     private func found(_ finding: HealthFinding) {
         awaited -= 1
         if finding != .well { failures.append(finding.text) }
-        guard awaited == 0 else { return }
+        guard awaited == 0 else { return goOn() }
         // From the loop: an attempt is not over inside its own event, and whoever hears of the end lets go of all.
         later = ActionTimer(loop: loop) { [unowned self] in
             end(failures.count * 2 > probes.count ? failures.first : nil)
