@@ -225,6 +225,13 @@ public struct ByteBuffer: ~Copyable {
         try body(UnsafeRawBufferPointer(start: base.map { UnsafeRawPointer($0 + head) }, count: tail - head))
     }
 
+    /// Lets `body` change the readable bytes in place.
+    @inlinable public mutating func withUnsafeMutableBytes<R, E: Error>(
+        _ body: (UnsafeMutableRawBufferPointer) throws(E) -> R
+    ) throws(E) -> R {
+        try body(UnsafeMutableRawBufferPointer(start: base.map { $0 + head }, count: tail - head))
+    }
+
     /// Takes `length` bytes away from the front, at most all.
     @inlinable public mutating func removeFirst(_ length: Int) {
         precondition(length >= 0, "cannot take away a negative number of bytes")

@@ -101,7 +101,8 @@ final class Worker {
     /// Decides the flag in `slot` for a request, unless that has been done, and notes it where services will see it.
     func decide(_ slot: Int, for exchange: Exchange, _ snapshot: WorkerSnapshot) {
         guard exchange.decisions[slot] == nil, snapshot.slots.indices.contains(slot) else { return }
-        let result = decider.value.decide(snapshot.slots[slot].flag, snapshot.flags, exchange.flagContext, &exchange.trace)
+        let result = decider.value.decide(
+            snapshot.slots[slot].flag, snapshot.flags, exchange.flagContext, &exchange.trace)
         exchange.keep(result, in: slot)
         metrics.decided(slot, result, snapshot)
     }

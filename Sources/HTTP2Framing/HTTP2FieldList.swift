@@ -1,5 +1,6 @@
 package import ByteBuffers
 internal import CNghttp2
+import Glibc
 
 /// Fields as nghttp2 takes them; valid during the call that they are given to.
 package struct HTTP2Fields {
@@ -24,8 +25,7 @@ package struct HTTP2FieldList: ~Copyable {
     ///   - submit: Takes the fields; it copies what it keeps.
     package mutating func readAnswer(_ head: inout ByteBuffer, _ submit: (HTTP2Fields) -> Void) {
         fields.removeAll(keeping: 128)
-        head.lowercaseNames(from: 3)
-        head.withUnsafeBytes { bytes in
+        head.withUnsafeMutableBytes { bytes in
             guard bytes.count >= 3, let base = bytes.baseAddress else { return }
             append(":status", base, 3)
             gather(bytes, from: 3)
@@ -42,8 +42,7 @@ package struct HTTP2FieldList: ~Copyable {
     ) -> Result? {
         fields.removeAll(keeping: 128)
         guard let line = RequestLineParts(head) else { return nil }
-        head.lowercaseNames(from: line.end)
-        return head.withUnsafeBytes { bytes in
+        return head.withUnsafeMutableBytes { bytes in
             guard let base = bytes.baseAddress else { return nil }
             append(":method", base, line.method)
             append(isSecure ? "https" : "http", as: ":scheme")
@@ -60,8 +59,7 @@ package struct HTTP2FieldList: ~Copyable {
     /// - Returns: Whether there was one that may be sent; else `submit` is not called.
     package mutating func readTrailers(_ lines: inout ByteBuffer, _ submit: (HTTP2Fields) -> Void) -> Bool {
         fields.removeAll(keeping: 128)
-        lines.lowercaseNames(from: 0)
-        return lines.withUnsafeBytes { bytes in
+        return lines.withUnsafeMutableBytes { bytes in
             gather(bytes, from: 0)
             if !fields.isEmpty { lend(submit) }
             return !fields.isEmpty
@@ -72,24 +70,32 @@ package struct HTTP2FieldList: ~Copyable {
         fields.withUnsafeBufferPointer { submit(HTTP2Fields(base: $0.baseAddress, count: $0.count)) }
     }
 
-    /// Gathers lines up to the end or an empty one. In a request, `Host` becomes the field at `authority`.
-    private mutating func gather(_ bytes: UnsafeRawBufferPointer, from start: Int, authorityAt authority: Int? = nil) {
+    /// Gathers lines up to the end or an empty one, and puts their names into lower case. In a request, `Host` becomes the
+    /// field at `authority`.
+    private mutating func gather(
+        _ bytes: UnsafeMutableRawBufferPointer, from start: Int, authorityAt authority: Int? = nil
+    ) {
         guard let base = bytes.baseAddress else { return }
+        let text = UnsafeRawBufferPointer(bytes)
         var line = start
         while line < bytes.count {
             var colon = line
-            while colon < bytes.count, bytes[colon] != UInt8(ascii: ":"), bytes[colon] != UInt8(ascii: "\r") {
+            while colon < bytes.count {
+                let byte = bytes[colon]
+                if byte == UInt8(ascii: ":") || byte == UInt8(ascii: "\r") { break }
+                if byte != byte.asciiLowercased { bytes[colon] = byte.asciiLowercased }
                 colon += 1
             }
-            var end = colon
-            while end < bytes.count, bytes[end] != UInt8(ascii: "\r") { end += 1 }
+            // SAFETY: no byte is looked at behind the last one.
+            let found = memchr(base + colon, CInt(UInt8(ascii: "\r")), bytes.count - colon)
+            let end = found.map { $0 - base } ?? bytes.count
             var first = min(colon + 1, end)
             while first < end, bytes[first].isBlank { first += 1 }
             var last = end
             while last > first, bytes[last - 1].isBlank { last -= 1 }
             // SAFETY: the spans are used within the call, for bytes of the buffer alone.
-            let name = Span<UInt8>(_unsafeBytes: UnsafeRawBufferPointer(rebasing: bytes[line..<colon]))
-            let value = Span<UInt8>(_unsafeBytes: UnsafeRawBufferPointer(rebasing: bytes[first..<last]))
+            let name = Span<UInt8>(_unsafeBytes: UnsafeRawBufferPointer(rebasing: text[line..<colon]))
+            let value = Span<UInt8>(_unsafeBytes: UnsafeRawBufferPointer(rebasing: text[first..<last]))
             switch FieldFate(name, value, isRequest: authority != nil) {
             case .goesOn: append(base + line, colon - line, base + first, last - first)
             case .isAuthority:
@@ -169,20 +175,4 @@ private struct RequestLineParts {
 extension UInt8 {
     /// Whether it is a space or a tab.
     fileprivate var isBlank: Bool { self == 0x20 || self == 0x09 }
-}
-
-extension ByteBuffer {
-    /// Puts the names of field lines into lower case.
-    fileprivate mutating func lowercaseNames(from start: Int) {
-        var index = start
-        while index < count {
-            while index < count, self[index] != UInt8(ascii: ":"), self[index] != UInt8(ascii: "\n") {
-                let byte = self[index]
-                if byte != byte.asciiLowercased { self[index] = byte.asciiLowercased }
-                index += 1
-            }
-            while index < count, self[index] != UInt8(ascii: "\n") { index += 1 }
-            index += 1
-        }
-    }
 }

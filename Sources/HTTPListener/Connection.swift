@@ -26,7 +26,6 @@ package final class Connection: Poll {
     var slot = -1
     /// Whether it has been closed; nothing can be sent or received any more.
     private(set) var isClosed = false
-
     /// Whether it counts among its peer's connections.
     var isCounted: Bool
 
@@ -35,7 +34,6 @@ package final class Connection: Poll {
     var socket: CInt { descriptor.number }
     /// What has come of a balancer's announcement; nil when none is awaited.
     var announcement: ByteBuffer?
-    /// Whether one is awaited.
     private(set) var isUnannounced: Bool
     /// What encrypts it; nil where HTTP is spoken in clear.
     let secure: TLSStream?

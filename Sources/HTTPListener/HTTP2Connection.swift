@@ -11,14 +11,34 @@ final class HTTP2Connection: HTTP2Session {
     let connection: Connection
     let server: HTTPServer
     private(set) var phase = Phase.open
-    var parser: HTTP2RequestParser
-    var budget = HTTP2Budget(of: .client)
-    private var scanner = HTTP2FrameScanner(of: .client)
+    var parser: HTTP2RequestParser {
+        _read { yield parserCell.value }
+        _modify { yield &parserCell.value }
+    }
+    var budget: HTTP2Budget {
+        _read { yield budgetCell.value }
+        _modify { yield &budgetCell.value }
+    }
+    private var scanner: HTTP2FrameScanner {
+        _read { yield scannerCell.value }
+        _modify { yield &scannerCell.value }
+    }
     /// The streams that have an exchange, in no order.
-    private(set) var streams: [HTTP2Stream] = []
-    private var spare: [HTTP2Stream] = []
+    private(set) var streams: [HTTP2Stream] {
+        _read { yield streamsCell.value }
+        _modify { yield &streamsCell.value }
+    }
+    private var spare: [HTTP2Stream] {
+        _read { yield spareCell.value }
+        _modify { yield &spareCell.value }
+    }
     private var toDeliver: [HTTP2Stream] = []
     private var toTell: [HTTP2Stream] = []
+    private let parserCell: LoopCell<HTTP2RequestParser>
+    private let budgetCell = LoopCell(HTTP2Budget(of: .client))
+    private let scannerCell = LoopCell(HTTP2FrameScanner(of: .client))
+    private let streamsCell = LoopCell<[HTTP2Stream]>([])
+    private let spareCell = LoopCell<[HTTP2Stream]>([])
 
     /// The header block that is being read.
     var block = Block.none
@@ -70,7 +90,7 @@ final class HTTP2Connection: HTTP2Session {
     init?(on connection: Connection) {
         self.connection = connection
         server = connection.server
-        parser = HTTP2RequestParser(limits: connection.server.limits.head)
+        parserCell = LoopCell(HTTP2RequestParser(limits: connection.server.limits.head))
         limitedSince = connection.loop.now
         super.init(connection.server.http2Callbacks)
         submit(

@@ -16,19 +16,31 @@ final class HTTP2Stream: ExchangeChannel {
     private(set) var phase = Phase.head
 
     /// Bytes of the body that wait: while the exchange has paused it, and before it is known to be whole.
-    private var pending = ByteBuffer()
+    private var pending: ByteBuffer {
+        _read { yield pendingCell.value }
+        _modify { yield &pendingCell.value }
+    }
+    private let pendingCell = LoopCell(ByteBuffer())
     private var bodyIsPaused = false
     /// Bytes of the body as the head declares them.
     private var declaredLength: UInt64?
     private var received: UInt64 = 0
     /// Whether the client has ended its side.
     private(set) var hasEndStream = false
-    var trailers = TrailerSection()
+    var trailers: TrailerSection {
+        _read { yield trailersCell.value }
+        _modify { yield &trailersCell.value }
+    }
+    private let trailersCell = LoopCell(TrailerSection())
     var trailerFault: StaticString?
 
     /// Whether the stream is being reset: nothing more is read or written.
     private(set) var isReset = false
-    var answer = Answer()
+    var answer: Answer {
+        _read { yield answerCell.value }
+        _modify { yield &answerCell.value }
+    }
+    private let answerCell = LoopCell(Answer())
     private var readTimer: HTTP2StreamTimer?
     private var writeTimer: HTTP2StreamTimer?
 

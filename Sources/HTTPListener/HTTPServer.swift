@@ -21,8 +21,16 @@ open class HTTPServer {
     /// What each listener speaks, by its index; ``SpokenProtocols/all`` for those that are not listed.
     package final var protocols: [SpokenProtocols] = []
     /// What HTTP/2 connections gather for one call to the system: one turn's frames of one connection at a time.
-    final var gathered = ByteBuffer()
-    final var fieldList = HTTP2FieldList()
+    final var gathered: ByteBuffer {
+        _read { yield gatheredCell.value }
+        _modify { yield &gatheredCell.value }
+    }
+    final var fieldList: HTTP2FieldList {
+        _read { yield fieldListCell.value }
+        _modify { yield &fieldListCell.value }
+    }
+    private final let gatheredCell = LoopCell(ByteBuffer())
+    private final let fieldListCell = LoopCell(HTTP2FieldList())
     private(set) final lazy var http2Callbacks = HTTP2Callbacks(.server)
     /// The TLS of each configured listener, nil for those that speak HTTP in clear; new connections use it.
     package final var contexts: [TLSContext?] = []
