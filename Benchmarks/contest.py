@@ -19,14 +19,21 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def answers(port):
+    """Whether somebody listens there."""
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+        return True
+    except OSError:
+        return False
+
+
 def wait_for(port):
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
+        if answers(port):
             return
-        except OSError:
-            time.sleep(0.02)
+        time.sleep(0.02)
     sys.exit(f"nothing listens on port {port}")
 
 
