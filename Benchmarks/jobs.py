@@ -92,18 +92,27 @@ def ask(port, path, body=None, headers=(), tls=False):
 
 def check(name, found, upstream):
     """Ends the run unless everybody answers as the upstream itself does, to the byte, or with the value that is due."""
+    wrong = wrong_answers(name, found, upstream)
+    if wrong:
+        sys.exit(f"{JOBS[name].title}: {', '.join(wrong)} answer otherwise than they should: {str(wrong)[:2000]}")
+    if name == "flag":
+        check_split({peer: one.port for peer, one in found.items()})
+
+
+def wrong_answers(name, found, upstream):
+    """What those answer, by their names, who do not answer as they should."""
     job, answers = JOBS[name], {}
     tls = job.kind in ("h2tls", "handshakes")
     ports = {peer: one.tls if tls else one.port for peer, one in found.items()}
     for peer, port in [*ports.items()] + ([] if job.value else [("upstream", upstream)]):
-        status, _, body = ask(port, job.path, POSTED if name == "post" else None, tls=tls and peer != "upstream")
+        try:
+            status, _, body = ask(port, job.path, POSTED if name == "post" else None, tls=tls and peer != "upstream")
+        except OSError as error:
+            answers[peer] = str(error)
+            continue
         answers[peer] = (status, json.loads(body) if job.value and status == 200 else hashlib.sha256(body).hexdigest())
     right = (200, job.value()) if job.value else answers["upstream"]
-    wrong = {peer: answer for peer, answer in answers.items() if answer != right}
-    if wrong:
-        sys.exit(f"{job.title}: {', '.join(wrong)} answer otherwise than they should: {str(wrong)[:2000]}")
-    if name == "flag":
-        check_split(ports)
+    return {peer: answer for peer, answer in answers.items() if answer != right}
 
 
 def lost_spans(contestant):

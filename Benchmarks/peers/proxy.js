@@ -68,7 +68,9 @@ const server = http.createServer((request, response) => {
     response.writeHead(answer.statusCode, fields);
     answer.pipe(response);
   });
-  forward.on("error", () => response.writeHead(502).end());
+  forward.on("error", () => { if (!response.headersSent) response.writeHead(502).end(); });
+  // A client that leaves in the middle of an answer would keep its connection to the upstream for ever.
+  response.on("close", () => forward.destroy());
   request.pipe(forward);
 });
 server.keepAliveTimeout = 3_600_000;

@@ -41,8 +41,8 @@ final class AggregateRoutePlan {
 
 /// Composes one view: carries out what the run decides, and answers with what came of it.
 final class AggregateExchange {
-    // SAFETY: the exchange owns it, and has ended it before it goes.
-    unowned(unsafe) let exchange: Exchange
+    /// Held until the exchange is retired, to which it belongs.
+    let exchange: Exchange
     var run: AggregateRun {
         _read { yield runCell.value }
         _modify { yield &runCell.value }
@@ -366,6 +366,9 @@ final class AggregateExchange {
     }
 
     private static let keptAttempts = 64
+
+    /// Lets go of what holds it.
+    func retired() { attempts.removeAll() }
 }
 
 /// The time that the whole view may take.

@@ -15,8 +15,8 @@ import Upstreams
 /// in a method of its own, in this order; whoever adds a feature adds it to the phase where it belongs. An exchange is
 /// used for one request after the other and keeps its memory.
 final class Exchange: ServerExchange {
-    // SAFETY: the worker's server owns its exchanges, and is gone before the worker is.
-    unowned(unsafe) let worker: Worker
+    /// Held, as a reference that never changes costs nothing to use; the worker lets go of its exchanges at its end.
+    let worker: Worker
     /// The configuration that the exchange began with, and keeps to its end.
     private(set) var snapshot: WorkerSnapshot?
     /// Who asks.
@@ -81,22 +81,34 @@ final class Exchange: ServerExchange {
 
     // Only ever written whole, so that the compiler can see that no two accesses overlap.
     private var sender = RequestIdentity()
-    private lazy var forward = ForwardExchange(self)
-    private lazy var aggregate = AggregateExchange(self)
+    var forward: ForwardExchange {
+        if let forwarding { return forwarding }
+        let made = ForwardExchange(self)
+        forwarding = made
+        return made
+    }
+    var aggregate: AggregateExchange {
+        if let aggregating { return aggregating }
+        let made = AggregateExchange(self)
+        aggregating = made
+        return made
+    }
+    // Both hold the exchange, until it is retired.
+    private var forwarding: ForwardExchange?
+    private var aggregating: AggregateExchange?
     private(set) lazy var deadline = ExchangeDeadline(self)
     private var runs = Action.nothing
     /// What it was busy with, up to its end.
-    private var ran = Action.nothing
+    private(set) var ran = Action.nothing
 
     /// What the exchange is busy with.
-    private enum Action { case nothing, forward, aggregate }
+    enum Action { case nothing, forward, aggregate }
 
     init(worker: Worker) { self.worker = worker }
 
     // MARK: - The way of a request
 
     override func headReceived() {
-        let worker = worker
         requestIsWhole = !head.framing.hasBody
         if worker.snapshot.measuresTime { headAt = EventLoop.nanoseconds }
         identify()
@@ -115,15 +127,13 @@ final class Exchange: ServerExchange {
 
     /// Who asks, in which trace, under which id.
     private func identify() {
-        let worker = worker
         let snapshot = worker.snapshot
         self.snapshot = snapshot
         let channel = channel
         isSecure = channel?.connection.isSecure == true
         worker.metrics.began(self)
         guard let channel else { return }
-        var sender = RequestIdentity()
-        sender.read(head, peer: channel.peer, rules: snapshot.identity, ids: &worker.ids)
+        let sender = snapshot.sender(of: head, peer: channel.peer, ids: &worker.ids)
         self.sender = sender
         let policy = sender.peerIsTrusted ? EdgePolicy.continue : snapshot.edge(of: channel.listenerIndex)
         trace.begin(
@@ -275,7 +285,6 @@ final class Exchange: ServerExchange {
     /// The end, once, whatever happened.
     override func finished() {
         stop()
-        let worker = worker
         let end = worker.moment()
         worker.metrics.ended(self, at: end.monotonic)
         worker.tell(of: self, head, trace, at: end)
@@ -307,6 +316,12 @@ final class Exchange: ServerExchange {
         hasDecisions = false
     }
 
+    override func retired() {
+        forwarding = nil
+        aggregating?.retired()
+        aggregating = nil
+    }
+
     /// Remembers what has become of a flag.
     func keep(_ result: FlagResult, in slot: Int) {
         decisions.set(result, in: slot)
@@ -318,41 +333,6 @@ final class Exchange: ServerExchange {
         var marks = marks
         marks.insert(mark)
         self.marks = marks
-    }
-
-    /// Adds the calls of a view to the access log's record.
-    func fillParts(_ record: inout AccessLogRecord) {
-        if ran == .aggregate { aggregate.fillParts(&record) }
-    }
-
-    /// Where the time of the upstream went that answered last or took longest, and when the last one was over; nil where
-    /// none was asked, or nobody measured.
-    var upstreamTimes: (times: AttemptTimes, over: UInt64)? {
-        switch ran {
-        case .nothing: nil
-        case .forward: forward.times.endedAt > 0 ? (forward.times, forward.times.endedAt) : nil
-        case .aggregate: aggregate.slowestTimes
-        }
-    }
-
-    /// When the head of a forwarded answer came; 0 without one.
-    var upstreamHeadAt: UInt64 { ran == .forward ? forward.times.headAt : 0 }
-
-    /// The view whose parts a problem document has to tell of, as some of them may have changed something; or nil.
-    var reportedView: AggregateExchange? { ran == .aggregate && aggregate.owesReport ? aggregate : nil }
-
-    /// Counts what became of the parts of a view.
-    func countParts(_ metrics: WorkerMetrics) {
-        if ran == .aggregate { aggregate.countParts(metrics) }
-    }
-
-    /// Tells of each call of an upstream, with its number; with a note where another call has taken the attempt's place.
-    func eachCall(_ body: (RecordedAttempt, AttemptNote?, Int) -> Void) {
-        switch ran {
-        case .nothing: break
-        case .forward: if attempts > 0 { forward.eachCall(of: attempts, body) }
-        case .aggregate: aggregate.eachCall(body)
-        }
     }
 
     /// A view begins to be composed.

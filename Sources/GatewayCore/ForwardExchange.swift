@@ -63,7 +63,6 @@ final class ForwardExchange: RoutedAttempt {
 
     /// Picks the upstream and begins.
     func begin(_ plan: ForwardPlan) {
-        let exchange = exchange
         guard let snapshot = exchange.snapshot else { return }
         self.plan = plan
         forgetTimes(measuring: snapshot.measuresTime)
@@ -102,7 +101,6 @@ final class ForwardExchange: RoutedAttempt {
     }
 
     override func begun() {
-        let exchange = exchange
         exchange.upstream = upstream
         exchange.endpoint = endpoint
         if let plan, plan.hedges { prepareHedge(plan) }
@@ -185,7 +183,6 @@ final class ForwardExchange: RoutedAttempt {
     }
 
     override func writeHead(into buffer: inout ByteBuffer) {
-        let exchange = exchange
         guard let plan, let endpoint, let snapshot = exchange.snapshot else { return }
         write(exchange.head, of: exchange, for: plan, to: endpoint, span.spanID, snapshot, into: &buffer)
     }
@@ -281,7 +278,6 @@ final class ForwardExchange: RoutedAttempt {
     }
 
     override func headReceived() {
-        let exchange = exchange
         guard let plan, let snapshot = exchange.snapshot else { return }
         if head.status == 101, !head.switchesToWebSocket {
             cancel()
@@ -299,7 +295,6 @@ final class ForwardExchange: RoutedAttempt {
 
     /// Begins the client's answer with the head of that of `attempt`.
     func passOnHead(of attempt: RecordedAttempt, _ plan: ForwardPlan, _ snapshot: WorkerSnapshot) {
-        let exchange = exchange
         exchange.beginHead(status: attempt.span.status)
         let form = Self.relay(attempt.head, by: plan, exchange, snapshot, instead: fallbackReason, to: &exchange.output)
         isTunnel = form.body == .tunnel
@@ -338,7 +333,6 @@ final class ForwardExchange: RoutedAttempt {
 
     override func bodyReceived(_ bytes: Span<UInt8>) {
         if isDropping { return }
-        let exchange = exchange
         exchange.write(bytes)
         if exchange.outputIsFull { pause() }
     }

@@ -10,8 +10,8 @@ import Upstreams
 
 /// One attempt to get one part of a view.
 final class PartAttempt: RoutedAttempt {
-    // SAFETY: the view owns it, and has cancelled it before it goes.
-    private unowned(unsafe) let view: AggregateExchange
+    /// Held until the view is retired, to which it belongs.
+    private let view: AggregateExchange
     let loop: EventLoop
     private let number: Int
     /// The part that the call is for, from its start on.

@@ -13,8 +13,8 @@ import Upstreams
 /// Nothing is sent twice that may have had an effect, unless its method says that this does no harm (RFC 9110 §9.2.2), or the
 /// client and the route do; and nothing once a byte of an answer has been passed on.
 class RoutedAttempt: RecordedAttempt {
-    // SAFETY: the exchange owns it, by itself or by its view, and has ended it before it goes.
-    final unowned(unsafe) let exchange: Exchange
+    /// Held until the exchange is retired, to which it belongs, by itself or by its view.
+    final let exchange: Exchange
     /// Those before the one under way, or the last one.
     private(set) final var earlier: [AttemptNote] = []
     /// Whether there are such.
@@ -95,7 +95,6 @@ class RoutedAttempt: RecordedAttempt {
 
     /// Decides which upstream is asked for `target`, and who in its place.
     final func prepare(for target: Target, _ snapshot: WorkerSnapshot) {
-        let exchange = exchange
         upstream = snapshot.upstream(for: target, exchange.decisions)
         course = Course()
         fallbackReason = nil
@@ -109,7 +108,6 @@ class RoutedAttempt: RecordedAttempt {
 
     /// Makes an attempt, at the time `now`.
     final func attempt(at now: UInt64) {
-        let exchange = exchange
         guard let snapshot = exchange.snapshot else { return }
         let plan = snapshot.upstreams[upstream]
         course.attempts += 1
@@ -151,7 +149,6 @@ class RoutedAttempt: RecordedAttempt {
 
     /// The attempt was answered to the end.
     final func succeeded() {
-        let exchange = exchange
         finishAttempt(.ok)
         endSpan(of: exchange)
     }

@@ -93,6 +93,7 @@ final class Worker {
         pulse.fire()
         mailbox.ready()
         loop.run()
+        server.dropSpare()
         accessLog.flush()
         spans.flush()
         mailbox.ended()

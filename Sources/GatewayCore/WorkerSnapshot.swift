@@ -129,6 +129,13 @@ final class WorkerSnapshot {
         routes.match(head, captures: &captures)
     }
 
+    /// Who asks. Here for the same reason.
+    func sender(of head: borrowing RequestHead, peer: PeerAddress, ids: inout IDGenerator) -> RequestIdentity {
+        var sender = RequestIdentity()
+        sender.read(head, peer: peer, rules: identity, ids: &ids)
+        return sender
+    }
+
     /// What the listener with this number does with the trace context of strangers.
     func edge(of listener: Int) -> EdgePolicy {
         edges.indices.contains(listener) ? edges[listener] : .restart

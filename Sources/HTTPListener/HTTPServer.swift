@@ -210,7 +210,12 @@ open class HTTPServer {
     }
 
     private func dropSurplus() {
-        spare.use { $0.removeLast(max($0.count - Self.mostSpare, 0)) }
+        while spare.value.count > Self.mostSpare { spare.value.popLast()?.retired() }
+    }
+
+    /// Lets go of the exchanges that are kept for reuse; to be called when there are no more connections.
+    package final func dropSpare() {
+        while let exchange = spare.value.popLast() { exchange.retired() }
     }
 
     private final class Surplus: DeferredWork {

@@ -135,6 +135,9 @@ open class ServerExchange {
     /// The exchange is over. Everything that refers to it must let go now.
     open func finished() {}
 
+    /// The exchange will not be used again: what it made for itself, and what refers to it, may go.
+    open func retired() {}
+
     // MARK: - What subclasses ask
 
     /// Whether an answer can still be begun.
