@@ -383,9 +383,13 @@ open class UpstreamAttempt {
     /// Sends again what was kept, after a dead connection was replaced.
     final func replayBody() {
         guard let transport else { return }
-        replay.use { if $0.count > 0 { transport.send($0.span) } }
+        Self.send(replay.value, on: transport)
         guard framing != .none else { return }
         // A source that paused while there was no connection would not hear of this one otherwise.
         if bodyHasEnded { transport.endRequest() } else { writable() }
+    }
+
+    private static func send(_ kept: borrowing ByteBuffer, on transport: UpstreamTransport) {
+        if kept.count > 0 { transport.send(kept.span) }
     }
 }
