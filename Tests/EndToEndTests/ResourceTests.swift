@@ -111,7 +111,7 @@ extension EndToEnd {
             #expect(try gateway.admin("/healthz").status == 200)
         }
 
-        @Test("Thousands of requests at once, again and again, and all cut off: memory stays as after the first of them")
+        @Test("Thousands of requests at once, and all cut off, again and again: memory is as after the first time")
         func crowds() throws {
             let stub = try StubUpstream { connection in
                 _ = try connection.head()
