@@ -25,6 +25,8 @@ open class Poll {
     /// What is watched now.
     package final var watched: Events { wanted }
     private final var wanted: Events = []
+    /// What was watched up to a reset, until somebody says what is to be watched after it.
+    private final var lapsed: Events = []
 
     /// An object that watches nothing yet.
     package init(loop: EventLoop) { self.loop = loop }
@@ -49,6 +51,7 @@ open class Poll {
 
     /// Watches for exactly `events`; none pauses the watch.
     open func watch(_ events: Events) {
+        lapsed = []
         guard let handle, events != wanted else { return }
         wanted = events
         if events.isEmpty {
@@ -60,10 +63,17 @@ open class Poll {
             // SAFETY: data is set while the object lives and watches.
             let poll = Unmanaged<Poll>.fromOpaque(data).takeUnretainedValue()
             guard status < 0 else { return poll.ready(Events(rawValue: events)) }
-            // A connection that was reset: libuv has ended the watch by itself. Whoever goes on watching is told again.
-            poll.wanted = []
-            poll.ready([.readable, .writable, .disconnect])
+            poll.wasReset()
         }
+    }
+
+    /// The connection was reset, and libuv has ended the watch by itself. What had come before can still be read, and the
+    /// error stands behind it: whoever says nothing else is told again, until it is seen.
+    private func wasReset() {
+        lapsed = wanted
+        wanted = []
+        ready([.readable, .writable, .disconnect])
+        if !lapsed.isEmpty { watch(lapsed) }
     }
 
     /// Ends the watch. The descriptor may be closed from now on.
@@ -71,6 +81,7 @@ open class Poll {
         guard let old = handle else { return }
         handle = nil
         wanted = []
+        lapsed = []
         old.pointee.data = nil
         uv_poll_stop(old)
         HandleDisposal.close(old)

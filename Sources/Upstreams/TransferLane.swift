@@ -273,10 +273,6 @@ final class TransferLane: CurlMulti, LoopClient {
         socket.want(wanted, isHeld: holds > 0)
     }
 
-    fileprivate func watchAgain(_ socket: LaneSocket) {
-        if sockets.contains(where: { $0 === socket }) { socket.update(isHeld: holds > 0) }
-    }
-
     /// Something has happened to a socket that libcurl does not want to hear of now.
     fileprivate func happened(to socket: LaneSocket, _ events: Poll.Events) {
         guard isIdle, !isInside else {
@@ -345,8 +341,6 @@ private final class LaneSocket: Poll {
             lane.happened(to: self, events)
         } else {
             lane.socketIsReady(number, events)
-            // A watch that an error has ended begins again while libcurl wants it.
-            if watched.isEmpty { lane.watchAgain(self) }
         }
     }
 

@@ -64,6 +64,48 @@ import Testing
         #expect(buffer.withUnsafeBytes { near.send($0) } == .failed(EPIPE))
     }
 
+    /// Reads what is there with one call each time that it is told, as whoever takes a short read for all there is.
+    final class ShortReader: Poll {
+        var descriptor: CInt = -1
+        var results: [TransferResult] = []
+        var pausesAt = -1
+
+        override func ready(_ events: Events) {
+            guard events.contains(.readable) else { return }
+            var buffer = [UInt8](repeating: 0, count: 16)
+            results.append(buffer.withUnsafeMutableBytes { Descriptor.receive(descriptor, into: $0) })
+            if results.count == pausesAt { watch([]) }
+        }
+    }
+
+    private static func read(pausingAt pause: Int, turns: Int) throws -> ShortReader {
+        let loop = try EventLoop()
+        let pair = SocketPair()
+        let reader = ShortReader(loop: loop)
+        reader.descriptor = pair.near.number
+        reader.pausesAt = pause
+        try reader.open(pair.near.number)
+        reader.watch(.readable)
+        // What the far end has not read makes its closing a reset.
+        #expect([UInt8](repeating: 1, count: 1).withUnsafeBytes { pair.near.send($0) } == .bytes(1))
+        #expect([UInt8](repeating: 2, count: 3).withUnsafeBytes { pair.far.send($0) } == .bytes(3))
+        let near = pair.closingFar()
+        for _ in 0..<turns { loop.runOnce(waiting: false) }
+        reader.release()
+        _ = near
+        return reader
+    }
+
+    @Test func aResetBehindBytesIsToldAfterThem() throws {
+        let reader = try Self.read(pausingAt: 2, turns: 4)
+        #expect(reader.results == [.bytes(3), .failed(ECONNRESET)])
+    }
+
+    @Test func whoPausesAtAResetIsToldNoMore() throws {
+        let reader = try Self.read(pausingAt: 1, turns: 4)
+        #expect(reader.results == [.bytes(3)])
+    }
+
     @Test func piecesGoOutInOrder() throws {
         let pair = SocketPair()
         let result = Array("head".utf8).withUnsafeBytes { first in

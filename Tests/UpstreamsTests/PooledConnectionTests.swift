@@ -50,6 +50,22 @@ import Testing
         #expect(!bench.hasNewcomer)
     }
 
+    /// A busy loop finds the beginning of an answer and the reset behind it in one turn.
+    @Test(
+        arguments: ["HTTP/1.1 200 OK\r\nContent-Le", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"],
+        UpstreamCarrier.http1)
+    func aResetRightBehindAPieceOfTheAnswerIsSeen(piece: String, over carrier: UpstreamCarrier) throws {
+        let bench = try UpstreamBench(carrier)
+        let peer = try bench.warmUp()
+        let attempt = bench.begin(.post)
+        try #require(peer.receives("\r\n\r\n"))
+        #expect(peer.sendWhatFits(Array(piece.utf8)[...]) == piece.utf8.count)
+        peer.reset()
+        #expect(bench.drive { attempt.isOver }, "it is told of the reset")
+        #expect(attempt.outcome == .failed(piece.hasSuffix("half") ? .truncated : .closed))
+        #expect(bench.pool.openCount == 0 && bench.isQuiet())
+    }
+
     /// A body that goes on while there is no connection is not lost, and its paused source hears when it may go on.
     @Test(arguments: UpstreamCarrier.http1)
     func aBodyGoesOnAfterItsConnectionWasReplaced(over carrier: UpstreamCarrier) throws {
